@@ -1,0 +1,62 @@
+"""Records what existed before its model was registered, so that clients can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.db import connections, models, transaction
+
+from sync import recording
+from sync.context import BACKFILL
+from sync.models import SyncLog
+from sync.registry import registry
+from sync.shape import Shape, shape_of
+
+BATCH: Final = 500
+"""Records read, locked and recorded by one transaction."""
+
+
+def backfill(model: type[models.Model], using: str) -> Iterator[tuple[int, int]]:
+    """Record every record of a model that the log does not know.
+
+    Yields `(read, recorded)` after each batch. Safe to run while others write and to run again:
+    each batch locks its rows, so that its entries come before those of later writes.
+    """
+    shape = shape_of(registry.get(model), model)
+    last: Any = None
+    while True:
+        with transaction.atomic(using=using):
+            rows = _next_rows(shape, using, last)
+            if not rows:
+                return
+            recorded = _record_unknown(shape, rows, using)
+        last = shape.key(rows[-1])
+        yield len(rows), recorded
+
+
+def _next_rows(shape: Shape, using: str, last: tuple[Any, ...] | None) -> list[tuple[Any, ...]]:
+    keys = [field.attname for field in shape.key_fields]
+    rows = models.QuerySet(shape.model, using=using).order_by(*keys)
+    if last is not None:
+        rows = rows.filter(_behind(keys, last))
+    if connections[using].features.has_select_for_update:
+        rows = rows.select_for_update()
+    return list(rows.values_list(*shape.names)[:BATCH])
+
+
+def _behind(keys: list[str], last: tuple[Any, ...]) -> models.Q:
+    """Return the condition of the keyset page after `last`, column by column."""
+    condition = models.Q()
+    for index, key in enumerate(keys):
+        equal = dict(zip(keys[:index], last[:index], strict=True))
+        condition |= models.Q(**equal, **{f"{key}__gt": last[index]})
+    return condition
+
+
+def _record_unknown(shape: Shape, rows: list[tuple[Any, ...]], using: str) -> int:
+    ids = {shape.record_id(row): row for row in rows}
+    log = SyncLog.objects.using(using).filter(table=shape.table, record_id__in=list(ids))
+    known = set(log.order_by().values_list("record_id", flat=True))
+    new = ((recording.INSERT, row) for record_id, row in ids.items() if record_id not in known)
+    return recording.write_entries(shape, new, using, source=BACKFILL)

@@ -1,0 +1,132 @@
+"""Wraps the write compilers, the one place where every ORM write passes on every database.
+
+Signals miss bulk writes, cascades and many-to-many rows, and in autocommit they run after the
+statement's transaction has closed. The compilers do not: the write and its entries share one
+transaction, so that neither can exist without the other.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models.sql.compiler import (
+    SQLCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
+from django.db.models.sql.constants import ROW_COUNT
+
+from sync import statements
+from sync.context import FIXTURE
+from sync.recording import write_entries
+from sync.registry import registry
+from sync.shape import Shape, shape_of
+
+Execute = Callable[..., Any]
+
+_MARK: Final = "_sync_original"
+
+
+def install() -> None:
+    """Wrap the compilers once; a model that is not registered pays one dictionary look-up."""
+    for owner, name, wrapper in _WRAPPERS:
+        original = getattr(owner, name, None)
+        if original is None or hasattr(original, _MARK):
+            continue
+        wrapped = functools.wraps(original)(wrapper(original))
+        setattr(wrapped, _MARK, original)
+        setattr(owner, name, wrapped)
+
+
+def missing() -> list[str]:
+    """Return the names of the write methods of the running Django that are not wrapped."""
+    return [
+        f"{owner.__name__}.{name}"
+        for owner, name, _ in _WRAPPERS
+        if hasattr(owner, name) and not hasattr(getattr(owner, name), _MARK)
+    ]
+
+
+def _insert(original: Execute) -> Execute:
+    def execute_sql(self: SQLInsertCompiler, returning_fields: Any = None) -> Any:
+        shape = _shape(self)
+        if shape is None:
+            return original(self, returning_fields)
+        with transaction.atomic(using=self.using, savepoint=False):
+            written = statements.insert(self, shape, original, returning_fields)
+            source = FIXTURE if getattr(self.query, "raw", False) else ""
+            write_entries(shape, written.rows, self.using, source=source)
+        return written.result
+
+    return execute_sql
+
+
+def _update(original: Execute) -> Execute:
+    def execute_sql(self: SQLUpdateCompiler, result_type: Any) -> Any:
+        shape = _shape(self)
+        if shape is None:
+            return original(self, result_type)
+        with transaction.atomic(using=self.using, savepoint=False):
+            written = statements.update(self, shape, original, result_type)
+            write_entries(shape, written.rows, self.using)
+        return written.result
+
+    return execute_sql
+
+
+def _update_returning(original: Execute) -> Execute:
+    def execute_returning_sql(self: SQLUpdateCompiler, returning_fields: Any) -> Any:
+        shape = _shape(self)
+        if shape is None:
+            return original(self, returning_fields)
+        if not statements.can_return_rows(self.connection):
+            return [()] * self.execute_sql(ROW_COUNT)
+        with transaction.atomic(using=self.using, savepoint=False):
+            written = statements.update_returning(self, shape, returning_fields)
+            write_entries(shape, written.rows, self.using)
+        return written.result
+
+    return execute_returning_sql
+
+
+def _delete(original: Execute) -> Execute:
+    def execute_sql(self: SQLDeleteCompiler, result_type: Any) -> Any:
+        shape = _shape(self)
+        if shape is None:
+            return original(self, result_type)
+        with transaction.atomic(using=self.using, savepoint=False):
+            written = statements.delete(self, shape, original, result_type)
+            write_entries(shape, written.rows, self.using)
+        return written.result
+
+    return execute_sql
+
+
+def _shape(compiler: SQLCompiler) -> Shape | None:
+    meta = compiler.query.get_meta()
+    registration = registry.find(meta.db_table)
+    if registration is None or _before_the_log(compiler, meta):
+        return None
+    return shape_of(registration, meta.concrete_model)
+
+
+def _before_the_log(compiler: SQLCompiler, meta: Any) -> bool:
+    """Tell whether a data migration runs before the log's own table exists.
+
+    Only historical models can: their rows are what `sync_backfill` is for.
+    """
+    if meta.concrete_model.__module__ != "__fake__":
+        return False
+    return "sync_log" not in compiler.connection.introspection.table_names()
+
+
+_WRAPPERS: Final = (
+    (SQLInsertCompiler, "execute_sql", _insert),
+    (SQLUpdateCompiler, "execute_sql", _update),
+    (SQLUpdateCompiler, "execute_returning_sql", _update_returning),
+    (SQLDeleteCompiler, "execute_sql", _delete),
+)

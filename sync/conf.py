@@ -1,0 +1,48 @@
+"""The settings of the app: the host's `SYNC` dictionary over the defaults below."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conf:
+    """The named limits and switches of `sync`."""
+
+    AUDIENCES: str = ""
+    """Dotted path of `audiences_for(user) -> Iterable[str]`; empty: everyone hears everything
+    whose audience is the default one."""
+    DATABASE: str = "default"
+    """The database alias whose log is published, read and shown."""
+    PAGE_LIMIT: int = 500
+    """Changes in one catch-up page, at most."""
+    PAGE_BYTES: int = 256 * 1024
+    """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
+    PUBLISH_BATCH: int = 1000
+    """Entries numbered by one publishing transaction, at least one whole transaction."""
+
+
+@functools.cache
+def conf() -> Conf:
+    """Return the settings in force; unknown names are an error, so that a typo is not silent."""
+    given: dict[str, Any] = getattr(settings, "SYNC", {})
+    known = {field.name for field in dataclasses.fields(Conf)}
+    if unknown := sorted(set(given) - known):
+        raise ImproperlyConfigured(
+            f"SYNC has unknown keys: {', '.join(unknown)}. Known are: {', '.join(sorted(known))}."
+        )
+    return Conf(**given)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "SYNC":
+        conf.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="sync.conf")

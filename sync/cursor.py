@@ -1,0 +1,73 @@
+"""Positions in the log, and the opaque text a client keeps of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from sync.errors import InvalidCursor, InvalidSince
+
+if TYPE_CHECKING:
+    from sync.models import LogHead, SyncLog
+
+_CURSOR: Final = re.compile(r"([0-9a-f]{8})-(0|[1-9][0-9]{0,17})-([0-9a-f]{8})", re.ASCII)
+_NO_TAG: Final = "00000000"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Position:
+    """A place in one epoch's order: everything up to `seq` lies behind it.
+
+    `tag` is taken from the transaction that ended there, so that a log restored from a backup
+    and written on from there is told from the log the cursor came from. `published_at` is None
+    for a position that came back from a client.
+    """
+
+    epoch: str
+    seq: int
+    tag: str = _NO_TAG
+    published_at: datetime.datetime | None = None
+
+    @property
+    def cursor(self) -> str:
+        """The text that a client sends back; opaque to it."""
+        return f"{self.epoch}-{self.seq}-{self.tag}"
+
+    @classmethod
+    def of_head(cls, head: LogHead) -> Position:
+        """Return the position at the end of the log."""
+        return cls(head.epoch, head.seq, _tag(head.transaction), head.published_at)
+
+    @classmethod
+    def of_entry(cls, epoch: str, entry: SyncLog) -> Position:
+        """Return the position right behind a published entry."""
+        assert entry.seq is not None, "only a published entry has a position"
+        return cls(epoch, entry.seq, _tag(entry.transaction), entry.published_at)
+
+    @classmethod
+    def parse(cls, cursor: str) -> Position:
+        """Return the position a cursor names, or raise `InvalidCursor`."""
+        match = _CURSOR.fullmatch(cursor)
+        if match is None:
+            raise InvalidCursor(cursor)
+        return cls(match[1], int(match[2]), match[3])
+
+
+def parse_since(since: object) -> datetime.datetime:
+    """Return the point in time of an ISO 8601 text, UTC where it names no zone, or raise
+    `InvalidSince`."""
+    if not isinstance(since, str):
+        raise InvalidSince(since)
+    try:
+        parsed = datetime.datetime.fromisoformat(since.strip())
+        zoned = parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
+        return zoned.astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        raise InvalidSince(since) from None
+
+
+def _tag(transaction: uuid.UUID | None) -> str:
+    return _NO_TAG if transaction is None else transaction.hex[:8]

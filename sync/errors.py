@@ -1,0 +1,43 @@
+"""Every error the app raises, as one tree, each carrying the data that explains it."""
+
+
+class SyncError(Exception):
+    """The base of every error raised by `sync`."""
+
+
+class RegistrationError(SyncError):
+    """A model cannot be registered as asked."""
+
+
+class NotRegistered(SyncError):
+    """A model or table is used that no `sync.py` registers."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not registered: call sync.register() in its app's sync.py.")
+        self.name = name
+
+
+class CaptureError(SyncError):
+    """A write cannot be recorded exactly, so it is refused rather than lost."""
+
+
+class AppendOnlyError(SyncError):
+    """The log was about to be changed by something else than publishing or retention."""
+
+
+class InvalidCursor(SyncError):
+    """A cursor is not one that this log ever gave out."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__("The cursor is malformed. Send back a cursor unchanged, or none.")
+        self.cursor = cursor
+
+
+class InvalidSince(SyncError):
+    """A `since` is not a point in time."""
+
+    def __init__(self, since: object) -> None:
+        super().__init__(
+            "`since` must be an ISO 8601 date and time such as 2026-01-31T12:00:00.000000Z."
+        )
+        self.since = since

@@ -1,0 +1,165 @@
+"""The log of changes and the head that orders it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from sync import codec
+from sync.context import SOURCES
+from sync.errors import AppendOnlyError
+
+MOVED: Final = "moved"
+
+_maintaining: ContextVar[bool] = ContextVar("sync_log_maintenance", default=False)
+
+
+@contextmanager
+def log_maintenance() -> Iterator[None]:
+    """Permit changing entries inside: for publishing, retention and redaction alone."""
+    token = _maintaining.set(True)
+    try:
+        yield
+    finally:
+        _maintaining.reset(token)
+
+
+def _refuse_unless_maintaining(operation: str) -> None:
+    if not _maintaining.get():
+        raise AppendOnlyError(
+            f"The log is append-only, {operation} is refused. Change the record itself:"
+            " its change is recorded as a new entry."
+        )
+
+
+class SyncLogQuerySet(models.QuerySet["SyncLog"]):
+    """The query set of the log: reads freely, changes nothing outside maintenance."""
+
+    def published(self) -> SyncLogQuerySet:
+        """Return the entries that have their place in the order."""
+        return self.filter(seq__isnull=False)
+
+    def pending(self) -> SyncLogQuerySet:
+        """Return the committed entries that wait for their place in the order."""
+        return self.filter(seq__isnull=True)
+
+    def update(self, **kwargs: Any) -> int:
+        _refuse_unless_maintaining("update()")
+        return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        _refuse_unless_maintaining("delete()")
+        return super().delete()
+
+    def bulk_update(self, objs: Iterable[SyncLog], *args: Any, **kwargs: Any) -> int:
+        _refuse_unless_maintaining("bulk_update()")
+        return super().bulk_update(objs, *args, **kwargs)
+
+
+class SyncLog(models.Model):
+    """One change of one record. Written in the transaction of the change, never altered after
+    it is published, except for `latest`, retention and redaction."""
+
+    class Action(models.TextChoices):
+        INSERT = "insert", _("insert")
+        UPDATE = "update", _("update")
+        DELETE = "delete", _("delete")
+
+    id = models.BigAutoField(primary_key=True)
+    seq = models.BigIntegerField(
+        _("position"), null=True, unique=True, editable=False, help_text=_("Null until published.")
+    )
+    table = models.CharField(_("table"), max_length=128)
+    record_id = models.CharField(_("record"), max_length=255)
+    action = models.CharField(_("action"), max_length=6, choices=Action)
+    data = models.TextField(_("data"), help_text=_("The record as canonical JSON text."))
+    changed = models.TextField(
+        _("changed fields"), null=True, help_text=_("JSON list; null where nothing precedes.")
+    )
+    event = models.CharField(_("event"), max_length=128, blank=True, default="")
+    audience = models.CharField(_("audience"), max_length=255)
+    cause = models.CharField(_("cause"), max_length=16, blank=True, default="")
+    latest = models.BooleanField(_("latest"), default=False)
+    transaction = models.UUIDField(_("transaction"))
+    actor_id = models.CharField(_("actor id"), max_length=255, blank=True, default="")
+    actor = models.CharField(_("actor"), max_length=255, blank=True, default="")
+    source = models.CharField(_("source"), max_length=16, choices=[(s, s) for s in SOURCES])
+    client_id = models.CharField(_("client"), max_length=64, blank=True, default="")
+    request_id = models.CharField(_("request"), max_length=64, blank=True, default="")
+    reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
+    codec = models.PositiveSmallIntegerField(_("encoding"), default=codec.VERSION)
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+    published_at = models.DateTimeField(_("published at"), null=True, db_index=True)
+
+    objects = SyncLogQuerySet.as_manager()
+
+    class Meta:
+        db_table = "sync_log"
+        ordering = ["-id"]
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        indexes = [
+            models.Index(fields=["table", "record_id", "seq"], name="sync_log_record"),
+            models.Index(fields=["latest", "seq"], name="sync_log_latest"),
+            models.Index(fields=["transaction"], name="sync_log_transaction"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.table} {self.record_id}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The record's encoded values; empty for an entry that says a record moved away."""
+        return dict(codec.from_json(self.data)) if self.data else {}
+
+    @property
+    def changed_names(self) -> list[str] | None:
+        """The names of the changed fields, or None where nothing precedes this entry."""
+        return None if self.changed is None else list(codec.from_json(self.changed))
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether this published entry is a save that changed nothing: it is in the history, but
+        was given no event, for it is never fanned out."""
+        return not self.event
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("Entries are made by recording changes, never saved by hand.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        _refuse_unless_maintaining("delete()")
+        return super().delete(*args, **kwargs)
+
+
+def new_epoch() -> str:
+    """Return a name for a history that no cursor of another history carries."""
+    return secrets.token_hex(4)
+
+
+class LogHead(models.Model):
+    """The one row whose lock orders the log: the last position given, and the first kept."""
+
+    SINGLETON: Final = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=SINGLETON)
+    epoch = models.CharField(max_length=8, default=new_epoch)
+    seq = models.BigIntegerField(default=0)
+    horizon = models.BigIntegerField(default=0)
+    transaction = models.UUIDField(null=True)
+    published_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "sync_log_head"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="sync_log_head_is_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epoch} at {self.seq}"

@@ -1,0 +1,122 @@
+"""Reading the log: pages for a client that was away, and the tail for those who are here."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from sync.conf import conf
+from sync.cursor import Position
+from sync.models import SyncLog, SyncLogQuerySet
+from sync.publishing import head, publish
+
+ENTRY_OVERHEAD: Final = 400
+"""Bytes that a change takes on the wire besides its data, for the size limit of pages."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Page:
+    """One catch-up answer.
+
+    Applied in order to the state at the asked cursor it gives the state at `position` for every
+    record whose newest entry lies before it. With `reset` the asked cursor could not be used: the
+    page is the first of a snapshot, and the client replaces its store when `has_more` is false.
+    """
+
+    changes: list[SyncLog]
+    position: Position
+    has_more: bool
+    reset: bool = False
+
+
+def changes_since(
+    start: Position | datetime.datetime | None,
+    audiences: Collection[str],
+    *,
+    limit: int | None = None,
+    tables: Collection[str] | None = None,
+    upto: Position | None = None,
+) -> Page:
+    """Return the next page of the newest entries per record, in the order of the log.
+
+    `start` is a position, a point in time (every change published at or after it) or None for a
+    snapshot. `upto` ends the pages at a position instead of at the end of the log, which is then
+    not published anew. A page never splits a transaction unless that alone exceeds a page.
+    """
+    end = upto or publish()
+    after, reset = _resolve(start, end)
+    entries = _entries(after, end, audiences, tables)
+    if start is None or reset:
+        entries = entries.exclude(action=SyncLog.Action.DELETE)
+    return _page(entries, end, min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT), reset)
+
+
+def tail(start: Position | None, limit: int) -> tuple[Position, list[SyncLog]]:
+    """Publish what is pending and return the new entries after `start`, for every audience.
+
+    Unlike pages the tail is not compacted: live clients hear each change. A `start` of None, or
+    of another epoch, gives just the position to start from.
+    """
+    end = publish()
+    if start is None or start.epoch != end.epoch or start.seq >= end.seq:
+        return end, []
+    found = SyncLog.objects.using(conf().DATABASE).filter(seq__gt=start.seq, seq__lte=end.seq)
+    entries = list(found.order_by("seq")[:limit])
+    reached = Position.of_entry(end.epoch, entries[-1]) if len(entries) == limit else end
+    return reached, [entry for entry in entries if not entry.is_unchanged]
+
+
+def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple[int, bool]:
+    """Return the number to read after, and whether the start was refused."""
+    if start is None:
+        return 0, False
+    if isinstance(start, Position):
+        return (start.seq, False) if _is_ours(start, end) else (0, True)
+    published = SyncLog.objects.using(conf().DATABASE).published()
+    first = published.filter(published_at__gte=start).order_by("published_at", "seq").first()
+    after = end.seq if first is None or first.seq is None else first.seq - 1
+    return (after, False) if after >= _horizon() else (0, True)
+
+
+def _is_ours(start: Position, end: Position) -> bool:
+    """Tell whether the log still leads from a client's position to its own end."""
+    if start.epoch != end.epoch or start.seq > end.seq or start.seq < _horizon():
+        return False
+    if start.seq == end.seq:
+        return start.tag == end.tag
+    log = SyncLog.objects.using(conf().DATABASE)
+    entry = log.filter(seq=start.seq).only("seq", "transaction").first()
+    return entry is None or Position.of_entry(start.epoch, entry).tag == start.tag
+
+
+def _horizon() -> int:
+    return head(conf().DATABASE).horizon
+
+
+def _entries(
+    after: int, end: Position, audiences: Iterable[str], tables: Collection[str] | None
+) -> SyncLogQuerySet:
+    log = SyncLog.objects.using(conf().DATABASE).filter(
+        latest=True, seq__gt=after, seq__lte=end.seq, audience__in=sorted(set(audiences))
+    )
+    return log if tables is None else log.filter(table__in=sorted(set(tables)))
+
+
+def _page(entries: SyncLogQuerySet, end: Position, limit: int, reset: bool) -> Page:
+    rows: list[SyncLog] = []
+    size = 0
+    for row in entries.order_by("seq")[: limit + 1]:
+        size += len(row.data.encode()) + ENTRY_OVERHEAD
+        if rows and (len(rows) == limit or size > conf().PAGE_BYTES):
+            rows = _whole_transactions(rows, row)
+            return Page(rows, Position.of_entry(end.epoch, rows[-1]), True, reset)
+        rows.append(row)
+    return Page(rows, end, False, reset)
+
+
+def _whole_transactions(rows: list[SyncLog], following: SyncLog) -> list[SyncLog]:
+    """Cut the page at a transaction's end; one that is larger than a page has to be split."""
+    whole = [row for row in rows if row.transaction != following.transaction]
+    return whole or rows

@@ -1,0 +1,126 @@
+"""Turns rows that were written into entries of the log, in the transaction that wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import models, router, transaction
+from django.db.models.signals import post_save
+from django.utils import timezone
+
+from sync import codec
+from sync.context import current
+from sync.errors import CaptureError
+from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry
+from sync.shape import Shape, shape_of
+from sync.transactions import transaction_id
+
+if TYPE_CHECKING:
+    from sync.models import SyncLog
+
+INSERT: Final = "insert"
+UPDATE: Final = "update"
+DELETE: Final = "delete"
+
+CHUNK: Final = 500
+"""Records looked up by one statement: below the 999 parameters of SQLite."""
+
+Row = Sequence[Any]
+
+
+def write_entries(
+    shape: Shape, rows: Iterable[tuple[str, Row]], using: str, *, source: str = ""
+) -> int:
+    """Record rows, given as `(action, row)`, as one entry each, in the open transaction.
+
+    Sends `post_save` for each entry. Returns how many were written.
+    """
+    from sync.models import SyncLog
+
+    entries = list(_entries(shape, rows, using, source))
+    if not entries:
+        return 0
+    SyncLog._base_manager.using(using).bulk_create(entries)
+    for entry in entries:
+        post_save.send(
+            sender=SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
+        )
+    return len(entries)
+
+
+def record(model: type[models.Model], pks: Iterable[Any], *, using: str | None = None) -> int:
+    """Record the present state of records that raw SQL or another program wrote.
+
+    Call it in the transaction of the write. Records that are gone are not recorded: name them to
+    `record_deleted`. Returns how many entries were written.
+    """
+    shape = shape_of(registry.get(model), model)
+    alias = using or router.db_for_write(model)
+    with transaction.atomic(using=alias, savepoint=False):
+        return sum(
+            write_entries(shape, ((UPDATE, row) for row in shape.select(chunk, alias)), alias)
+            for chunk in _chunks(pks)
+        )
+
+
+def record_deleted(
+    model: type[models.Model], records: Iterable[Mapping[str, Any]], *, using: str | None = None
+) -> int:
+    """Record that records are gone, each given as the mapping of column values it had.
+
+    The mapping must hold the primary key and what the audience is made of; raises `CaptureError`
+    where it does not. Returns how many entries were written.
+    """
+    shape = shape_of(registry.get(model), model)
+    alias = using or router.db_for_write(model)
+    rows = ((DELETE, shape.row_of(values)) for values in records)
+    with transaction.atomic(using=alias, savepoint=False):
+        return write_entries(shape, rows, alias)
+
+
+def _entries(
+    shape: Shape, rows: Iterable[tuple[str, Row]], using: str, source: str
+) -> Iterator[SyncLog]:
+    from sync.models import SyncLog
+
+    context, common = current(), dict[str, Any]()
+    for action, row in rows:
+        if not common:
+            actor_id, actor = context.who()
+            common = {
+                "transaction": transaction_id(transaction.get_connection(using)),
+                "actor_id": actor_id,
+                "actor": actor,
+                "source": source or context.where(),
+                "client_id": context.client_id,
+                "request_id": context.request_id,
+                "reason": context.reason,
+                "recorded_at": timezone.now(),
+            }
+        yield SyncLog(
+            table=shape.table,
+            record_id=shape.record_id(row),
+            action=action,
+            data=shape.data(row),
+            audience=_audience(shape.registration, shape, row, using),
+            **common,
+        )
+
+
+def _audience(registration: Registration, shape: Shape, row: Row, using: str) -> str:
+    audience = registration.audience_of(
+        shape.audience_values(row), lambda: shape.instance(row, using)
+    )
+    if not 0 < len(audience) <= MAX_AUDIENCE_LENGTH:
+        raise CaptureError(
+            f"The audience of a {shape.table} record must have 1 to {MAX_AUDIENCE_LENGTH}"
+            f" characters, not {len(audience)}: see audience= where it is registered."
+        )
+    return audience
+
+
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    pending = list(items)
+    for start in range(0, len(pending), CHUNK):
+        yield pending[start : start + CHUNK]

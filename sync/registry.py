@@ -1,0 +1,187 @@
+"""Which tables sync, with which fields, for which audience, under which event names."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+
+from sync.errors import NotRegistered, RegistrationError
+
+EVERYONE: Final = "everyone"
+"""The default audience: every authenticated client."""
+
+ANY_CHANGE: Final = "*"
+"""In `events`: the event stands for every change of the record, whatever its action."""
+
+MAX_AUDIENCE_LENGTH: Final = 255
+
+type_audience = str | Callable[[Any], str] | None
+
+_SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|key_?hash|otp|salt", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Registration:
+    """How one table syncs."""
+
+    model: type[models.Model]
+    fields: frozenset[str]
+    audience: str | Callable[[Any], str]
+    events: Mapping[str, frozenset[str] | None]
+
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table
+
+    @property
+    def label(self) -> str:
+        """The model's name as the first part of default event names: `PlannerEntry` gives
+        `plannerEntry`."""
+        name = self.model.__name__
+        return name[0].lower() + name[1:]
+
+    @property
+    def audience_fields(self) -> frozenset[str] | None:
+        """Attribute names the audience is made of, or None where any may be needed."""
+        if callable(self.audience):
+            return None
+        return frozenset(_template_fields(self.audience))
+
+    def audience_of(self, values: Mapping[str, Any], make_instance: Callable[[], Any]) -> str:
+        """Return who hears a record with these attribute values."""
+        if callable(self.audience):
+            return str(self.audience(make_instance()))
+        return self.audience.format_map(values)
+
+
+class Registry:
+    """The registered tables, by table name, so that proxies, unmanaged twins and the historical
+    models of data migrations are covered by the one registration of their table."""
+
+    def __init__(self) -> None:
+        self._by_table: dict[str, Registration] = {}
+        self.find = self._by_table.get
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter(self._by_table.values())
+
+    def __contains__(self, model: type[models.Model]) -> bool:
+        return model._meta.db_table in self._by_table
+
+    def add(self, registration: Registration) -> None:
+        """Add a registration; a table can be registered once."""
+        table = registration.table
+        if table in self._by_table:
+            raise RegistrationError(f"{registration.model._meta.label} is registered twice.")
+        self._by_table[table] = registration
+
+    def remove(self, model: type[models.Model]) -> None:
+        """Stop recording a model; what the log holds stays."""
+        self._by_table.pop(self.get(model).table)
+
+    def get(self, model: type[models.Model]) -> Registration:
+        """Return the model's registration or raise `NotRegistered`."""
+        found = self.find(model._meta.db_table)
+        if found is None:
+            raise NotRegistered(model._meta.label)
+        return found
+
+
+registry: Final = Registry()
+
+
+def register(
+    model: type[models.Model],
+    *,
+    fields: Iterable[str] | None = None,
+    exclude: Iterable[str] = (),
+    audience: type_audience = None,
+    events: Mapping[str, Iterable[str] | str] | None = None,
+) -> Registration:
+    """Record every change of a model from now on.
+
+    `fields` names the synced fields (default: all but those that look secret), `exclude` takes
+    some away; the primary key always syncs. `audience` is a template over the record's columns
+    (`"project:{project_id}"`), a callable that takes an instance, or None for everyone.
+    `events` maps an event name to the fields whose change it stands for, or to `ANY_CHANGE`.
+
+    Raises `RegistrationError` for anything that could not work later.
+    """
+    model = model._meta.concrete_model or model
+    if model._meta.abstract:
+        raise RegistrationError(f"{model.__name__} is abstract: register its concrete models.")
+    registration = Registration(
+        model=model,
+        fields=_synced_fields(model, fields, exclude),
+        audience=_checked_audience(model, audience),
+        events=_checked_events(model, events or {}),
+    )
+    registry.add(registration)
+    return registration
+
+
+def looks_secret(field: models.Field[Any, Any]) -> bool:
+    """Tell whether a field's name says that its value must not leave the server."""
+    return bool(_SECRET.search(field.name))
+
+
+def _synced_fields(
+    model: type[models.Model], fields: Iterable[str] | None, exclude: Iterable[str]
+) -> frozenset[str]:
+    keys = {field.attname for field in model._meta.pk_fields}
+    excluded = {_attname(model, name) for name in exclude}
+    if fields is not None:
+        return frozenset({_attname(model, name) for name in fields} - excluded | keys)
+    every = model._meta.local_concrete_fields
+    return frozenset({f.attname for f in every if not looks_secret(f)} - excluded | keys)
+
+
+def _checked_audience(model: type[models.Model], audience: type_audience) -> Any:
+    if audience is None:
+        return EVERYONE
+    if callable(audience):
+        return audience
+    for name in _template_fields(audience):
+        if name not in {f.attname for f in model._meta.local_concrete_fields}:
+            raise RegistrationError(
+                f"audience {audience!r}: {model._meta.label} has no column {name!r}."
+            )
+    return audience
+
+
+def _checked_events(
+    model: type[models.Model], events: Mapping[str, Iterable[str] | str]
+) -> dict[str, frozenset[str] | None]:
+    checked: dict[str, frozenset[str] | None] = {}
+    for event, names in events.items():
+        if names == ANY_CHANGE:
+            checked[event] = None
+            continue
+        if isinstance(names, str):
+            raise RegistrationError(f"event {event!r}: give a list of fields or {ANY_CHANGE!r}.")
+        checked[event] = frozenset(_attname(model, name) for name in names)
+    return checked
+
+
+def _attname(model: type[models.Model], name: str) -> str:
+    local: Collection[Any] = model._meta.local_concrete_fields
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        field = next((f for f in local if f.attname == name), None)
+    if field not in local:
+        raise RegistrationError(
+            f"{model._meta.label} has no column for {name!r}. Fields of a multi-table parent are"
+            " registered with the parent, many-to-many fields with their through model."
+        )
+    return str(field.attname)
+
+
+def _template_fields(template: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]

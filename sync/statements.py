@@ -1,0 +1,199 @@
+"""Executes a write and reads back exactly the rows it touched.
+
+Where the database can return rows from a write (PostgreSQL, SQLite), the write itself does; else
+(MariaDB, MySQL) the rows are locked and read around it, in the same transaction. Either way the
+rows are what the database holds, never an attribute or an expression that was meant to be saved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from django.core.exceptions import EmptyResultSet
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql import Query
+from django.db.models.sql.compiler import (
+    SQLCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
+
+from sync import conflicts
+from sync.errors import CaptureError
+from sync.recording import DELETE, INSERT, UPDATE, Row
+from sync.shape import Shape, columns
+
+Execute = Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """What a write touched, as `(action, row)`, and what Django's own method would return."""
+
+    rows: Iterable[tuple[str, Row]]
+    result: Any
+
+
+RETURNING_VENDORS: Final = frozenset({"postgresql", "sqlite"})
+
+
+def can_return_rows(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether INSERT, UPDATE and DELETE alike can return the rows they touched."""
+    features = connection.features
+    return connection.vendor in RETURNING_VENDORS and bool(
+        features.can_return_rows_from_bulk_insert
+    )
+
+
+def insert(
+    compiler: SQLInsertCompiler, shape: Shape, original: Execute, requested: Any
+) -> Written:
+    """Insert and return the rows that were inserted, or updated by an upsert."""
+    conflict = compiler.query.on_conflict is not None
+    if not compiler.connection.features.can_return_rows_from_bulk_insert or (
+        conflict and not can_return_rows(compiler.connection)
+    ):
+        return Written(*conflicts.insert_and_read(compiler, shape, original, requested))
+    wanted = _union(requested or (), shape.fields)
+    if conflict:
+        rows = conflicts.upsert_returning(compiler, shape, wanted)
+    else:
+        rows = [(INSERT, row) for row in original(compiler, wanted)]
+    pick = _picker(wanted, shape)
+    recorded = [(action, pick(row)) for action, row in rows]
+    return Written(recorded, [row[: len(requested)] for _, row in rows] if requested else [])
+
+
+def update(
+    compiler: SQLUpdateCompiler, shape: Shape, original: Execute, result_type: Any
+) -> Written:
+    """Update and return the rows as they are afterwards."""
+    if not compiler.query.values:
+        return Written((), original(compiler, result_type))
+    if not can_return_rows(compiler.connection):
+        return _update_and_read(compiler, shape, original, result_type)
+    before = _before_key_change(compiler, shape)
+    rows = _execute_returning(compiler, shape.fields)
+    count = None if rows is None else len(rows)
+    for query in compiler.query.get_related_updates():
+        related = query.get_compiler(compiler.using).execute_sql(result_type)
+        count = related if count is None and related else count
+    return Written(_updated(shape, before, rows or []), count or 0)
+
+
+def update_returning(compiler: SQLUpdateCompiler, shape: Shape, requested: Any) -> Written:
+    """Update like `update`, and give Django the columns it asked to be returned."""
+    if compiler.query.get_related_updates():
+        raise NotImplementedError(
+            "Update returning is not implemented for queries with related updates."
+        )
+    before = _before_key_change(compiler, shape)
+    wanted = _union(requested, shape.fields)
+    rows = _execute_returning(compiler, wanted) or []
+    recorded = map(_picker(wanted, shape), rows)
+    return Written(_updated(shape, before, recorded), [row[: len(requested)] for row in rows])
+
+
+def delete(
+    compiler: SQLDeleteCompiler, shape: Shape, original: Execute, result_type: Any
+) -> Written:
+    """Delete and return the rows as they were."""
+    if can_return_rows(compiler.connection):
+        rows = _execute_returning(compiler, shape.fields)
+        return Written(
+            [(DELETE, row) for row in rows or ()], None if rows is None else len(rows)
+        )
+    rows = _matched_rows(compiler, shape)
+    compiler.query.clear_where()
+    compiler.query.add_filter("pk__in", _keys(shape, rows))
+    return Written([(DELETE, row) for row in rows], original(compiler, result_type))
+
+
+def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> list[tuple[str, Row]]:
+    """Return updates; where the primary key itself changed, the old record is deleted and the
+    new one inserted, for to a client they are two records."""
+    if not before:
+        return [(UPDATE, row) for row in rows]
+    old = {shape.key(row): row for row in before}
+    new = {shape.key(row): row for row in rows}
+    gone = [(DELETE, row) for key, row in old.items() if key not in new]
+    return gone + [(UPDATE if key in old else INSERT, row) for key, row in new.items()]
+
+
+def _before_key_change(compiler: SQLUpdateCompiler, shape: Shape) -> list[Row]:
+    return _matched_rows(compiler, shape) if _changes_key(compiler, shape) else []
+
+
+def _changes_key(compiler: SQLUpdateCompiler, shape: Shape) -> bool:
+    return any(field in shape.key_fields for field, _, _ in compiler.query.values)
+
+
+def _update_and_read(
+    compiler: SQLUpdateCompiler, shape: Shape, original: Execute, result_type: Any
+) -> Written:
+    """Pin the update to the locked rows, for afterwards its own condition may not match them."""
+    if _changes_key(compiler, shape):
+        raise CaptureError(
+            f"{compiler.connection.display_name} cannot tell which {shape.table} records an"
+            " update() of the primary key made: create the new record and delete the old one."
+        )
+    pks = _keys(shape, _matched_rows(compiler, shape))
+    compiler.query.clear_where()
+    compiler.query.add_filter("pk__in", pks)
+    count = original(compiler, result_type)
+    rows = list(shape.select(pks, compiler.using)) if pks else []
+    return Written([(UPDATE, row) for row in rows], count)
+
+
+def _matched_rows(compiler: SQLCompiler, shape: Shape) -> list[Row]:
+    """Lock and read the rows that a write is going to touch."""
+    query = compiler.query.chain(klass=Query)
+    query.select_related = False
+    query.clear_ordering(force=True)
+    query.extra = {}
+    query.select = ()
+    query.add_fields(shape.names)
+    features = compiler.connection.features
+    query.select_for_update = features.has_select_for_update
+    # PostgreSQL refuses to lock the nullable side of an outer join that a condition brought in.
+    query.select_for_update_of = ("self",) if features.has_select_for_update_of else ()
+    try:
+        return [tuple(row) for row in query.get_compiler(compiler.using).results_iter()]
+    except EmptyResultSet:
+        return []
+
+
+def _execute_returning(
+    compiler: SQLCompiler, fields: Sequence[models.Field[Any, Any]]
+) -> list[Row] | None:
+    """Execute an UPDATE or DELETE with a RETURNING clause; None where there is no statement."""
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return None
+    if not sql:
+        return None
+    quote = compiler.connection.ops.quote_name
+    table = quote(compiler.query.get_meta().db_table)
+    columns = ", ".join(f"{table}.{quote(field.column)}" for field in fields)
+    with compiler.connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING {columns}", params)
+        rows = cursor.fetchall()
+    return conflicts.converted(compiler, fields, rows)
+
+
+def _keys(shape: Shape, rows: Iterable[Row]) -> list[Any]:
+    keys = [shape.key(row) for row in rows]
+    return keys if len(shape.key_fields) > 1 else [key[0] for key in keys]
+
+
+def _picker(wanted: Sequence[Any], shape: Shape) -> Callable[[Row], Row]:
+    return columns([wanted.index(field) for field in shape.fields])
+
+
+def _union(first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+    return [*first, *(field for field in second if field not in first)]

@@ -34,10 +34,25 @@ class SyncLogAdmin(ModelAdmin):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("action", "table", "record_id", "difference")}),
-        (_("Who and why"), {"fields": ("actor", "actor_id", "source", "client_id", "request_id",
-                                       "reason")}),  # fmt: skip
-        (_("Position"), {"fields": ("seq", "transaction", "audience", "event", "cause", "latest",
-                                    "recorded_at", "published_at")}),  # fmt: skip
+        (
+            _("Who and why"),
+            {"fields": ("actor", "actor_id", "source", "client_id", "request_id", "reason")},
+        ),  # fmt: skip
+        (
+            _("Position"),
+            {
+                "fields": (
+                    "seq",
+                    "transaction",
+                    "audience",
+                    "event",
+                    "cause",
+                    "latest",
+                    "recorded_at",
+                    "published_at",
+                )
+            },
+        ),  # fmt: skip
     )
     readonly_fields = ("difference",)
 

@@ -37,7 +37,7 @@ def backfill(model: type[models.Model], using: str) -> Iterator[tuple[int, int]]
 
 def _next_rows(shape: Shape, using: str, last: tuple[Any, ...] | None) -> list[tuple[Any, ...]]:
     keys = [field.attname for field in shape.key_fields]
-    rows = models.QuerySet(shape.model, using=using).order_by(*keys)
+    rows: models.QuerySet[Any] = models.QuerySet(shape.model, using=using).order_by(*keys)
     if last is not None:
         rows = rows.filter(_behind(keys, last))
     if connections[using].features.has_select_for_update:

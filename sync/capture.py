@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models.sql.compiler import (
-    SQLCompiler,
     SQLDeleteCompiler,
     SQLInsertCompiler,
     SQLUpdateCompiler,
@@ -24,7 +23,7 @@ from sync import statements
 from sync.context import FIXTURE
 from sync.recording import write_entries
 from sync.registry import registry
-from sync.shape import Shape, shape_of
+from sync.shape import Compiler, Shape, shape_of
 
 Execute = Callable[..., Any]
 
@@ -52,7 +51,7 @@ def missing() -> list[str]:
 
 
 def _insert(original: Execute) -> Execute:
-    def execute_sql(self: SQLInsertCompiler, returning_fields: Any = None) -> Any:
+    def execute_sql(self: Compiler, returning_fields: Any = None) -> Any:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
@@ -66,7 +65,7 @@ def _insert(original: Execute) -> Execute:
 
 
 def _update(original: Execute) -> Execute:
-    def execute_sql(self: SQLUpdateCompiler, result_type: Any) -> Any:
+    def execute_sql(self: Compiler, result_type: Any) -> Any:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
@@ -79,7 +78,7 @@ def _update(original: Execute) -> Execute:
 
 
 def _update_returning(original: Execute) -> Execute:
-    def execute_returning_sql(self: SQLUpdateCompiler, returning_fields: Any) -> Any:
+    def execute_returning_sql(self: Compiler, returning_fields: Any) -> Any:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
@@ -94,7 +93,7 @@ def _update_returning(original: Execute) -> Execute:
 
 
 def _delete(original: Execute) -> Execute:
-    def execute_sql(self: SQLDeleteCompiler, result_type: Any) -> Any:
+    def execute_sql(self: Compiler, result_type: Any) -> Any:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
@@ -106,7 +105,7 @@ def _delete(original: Execute) -> Execute:
     return execute_sql
 
 
-def _shape(compiler: SQLCompiler) -> Shape | None:
+def _shape(compiler: Compiler) -> Shape | None:
     meta = compiler.query.get_meta()
     registration = registry.find(meta.db_table)
     if registration is None or _before_the_log(compiler, meta):
@@ -114,7 +113,7 @@ def _shape(compiler: SQLCompiler) -> Shape | None:
     return shape_of(registration, meta.concrete_model)
 
 
-def _before_the_log(compiler: SQLCompiler, meta: Any) -> bool:
+def _before_the_log(compiler: Compiler, meta: Any) -> bool:
     """Tell whether a data migration runs before the log's own table exists.
 
     Only historical models can: their rows are what `sync_backfill` is for.

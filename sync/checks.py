@@ -45,11 +45,7 @@ def parents_are_registered(**kwargs: Any) -> list[CheckMessage]:
 @register("sync")
 def many_to_many_are_registered(**kwargs: Any) -> list[CheckMessage]:
     """Check that no many-to-many table was forgotten beside its registered owner."""
-    return [
-        message
-        for registration in registry
-        for message in _unregistered_through(registration)
-    ]
+    return [message for registration in registry for message in _unregistered_through(registration)]
 
 
 @register(Tags.database, "sync")
@@ -73,6 +69,7 @@ def sqlite_waits_for_its_writer(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _unregistered_through(registration: Registration) -> list[CheckMessage]:
+    fields: list[Any] = list(registration.model._meta.local_many_to_many)
     return [
         Warning(
             f"{field} does not sync: its table is not registered.",
@@ -80,6 +77,6 @@ def _unregistered_through(registration: Registration) -> list[CheckMessage]:
             obj=registration.model,
             id="sync.W002",
         )
-        for field in registration.model._meta.local_many_to_many
+        for field in fields
         if field.remote_field.through not in registry
     ]

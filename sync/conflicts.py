@@ -9,11 +9,10 @@ from typing import Any
 
 from django.db import models
 from django.db.models.constants import OnConflict
-from django.db.models.sql.compiler import SQLCompiler, SQLInsertCompiler
 
 from sync.errors import CaptureError
 from sync.recording import INSERT, UPDATE, Row
-from sync.shape import Shape
+from sync.shape import Compiler, Shape
 
 Execute = Callable[..., Any]
 Actions = list[tuple[str, Row]]
@@ -22,7 +21,7 @@ LOOKUP_CHUNK = 100
 """Objects looked up by one statement: their unique values stay below SQLite's 999 parameters."""
 
 
-def upsert_returning(compiler: SQLInsertCompiler, shape: Shape, wanted: Sequence[Any]) -> Actions:
+def upsert_returning(compiler: Compiler, shape: Shape, wanted: Sequence[Any]) -> Actions:
     """Execute a conflict-handling INSERT and tell inserted rows from updated ones.
 
     PostgreSQL says so itself: a row version that no transaction replaced has `xmax` 0. SQLite has
@@ -40,7 +39,7 @@ def upsert_returning(compiler: SQLInsertCompiler, shape: Shape, wanted: Sequence
 
 
 def insert_and_read(
-    compiler: SQLInsertCompiler, shape: Shape, original: Execute, requested: Any
+    compiler: Compiler, shape: Shape, original: Execute, requested: Any
 ) -> tuple[Actions, Any]:
     """Insert where the database cannot return rows, and read them back by their keys."""
     if compiler.query.on_conflict is None:
@@ -58,7 +57,7 @@ def insert_and_read(
 
 
 def converted(
-    compiler: SQLCompiler, fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]
+    compiler: Compiler, fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]
 ) -> list[Row]:
     """Return raw rows with the values that the model's fields have in Python."""
     table = compiler.query.get_meta().db_table
@@ -69,7 +68,7 @@ def converted(
 
 
 def _execute(
-    compiler: SQLInsertCompiler, wanted: Sequence[Any], ask_inserted: bool
+    compiler: Compiler, wanted: Sequence[Any], ask_inserted: bool
 ) -> tuple[list[Row], list[bool]]:
     compiler.returning_fields = wanted
     [(sql, params)] = compiler.as_sql()
@@ -83,17 +82,17 @@ def _execute(
     return converted(compiler, wanted, [row[:width] for row in rows]), flags
 
 
-def _existing_keys(compiler: SQLInsertCompiler, shape: Shape) -> set[tuple[Any, ...]]:
+def _existing_keys(compiler: Compiler, shape: Shape) -> set[tuple[Any, ...]]:
     return {shape.key(row) for row in _rows_in_the_way(compiler, shape)}
 
 
-def _rows_in_the_way(compiler: SQLInsertCompiler, shape: Shape) -> Iterator[Row]:
+def _rows_in_the_way(compiler: Compiler, shape: Shape) -> Iterator[Row]:
     """Read the rows that share a unique value with the objects to be inserted."""
     targets = _conflict_targets(compiler, shape)
     if not targets:
         raise CaptureError(f"{shape.table} has nothing unique that its inserts could conflict on.")
     objs = compiler.query.objs
-    rows = models.QuerySet(shape.model, using=compiler.using)
+    rows: models.QuerySet[Any] = models.QuerySet(shape.model, using=compiler.using)
     for start in range(0, len(objs), LOOKUP_CHUNK):
         matches = (
             models.Q(**{f.attname: getattr(obj, f.attname) for f in target})
@@ -103,7 +102,7 @@ def _rows_in_the_way(compiler: SQLInsertCompiler, shape: Shape) -> Iterator[Row]
         yield from rows.filter(functools.reduce(operator.or_, matches)).values_list(*shape.names)
 
 
-def _conflict_targets(compiler: SQLInsertCompiler, shape: Shape) -> list[list[Any]]:
+def _conflict_targets(compiler: Compiler, shape: Shape) -> list[list[Any]]:
     """Return the field sets on which this INSERT may conflict."""
     if compiler.query.unique_fields:
         return [list(compiler.query.unique_fields)]
@@ -119,7 +118,7 @@ def _conflict_targets(compiler: SQLInsertCompiler, shape: Shape) -> list[list[An
     return [target for target in targets if inserted.issuperset(target)]
 
 
-def _inserted_keys(compiler: SQLInsertCompiler, shape: Shape) -> list[Any]:
+def _inserted_keys(compiler: Compiler, shape: Shape) -> list[Any]:
     query = compiler.query
     if set(query.fields).issuperset(shape.key_fields):
         return [obj.pk for obj in query.objs]

@@ -83,7 +83,7 @@ def context(
     """
     if source and source not in SOURCES:
         raise ValueError(f"source {source!r} is not one of: {', '.join(SOURCES)}.")
-    said = {
+    said: dict[str, Any] = {
         "actor": actor,
         "source": source,
         "client_id": client_id,

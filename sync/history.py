@@ -8,7 +8,6 @@ from typing import Any
 from sync.models import MOVED, SyncLog
 
 
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
     """One field of a record before and after a change; absent values are None."""

@@ -80,7 +80,7 @@ class SyncLog(models.Model):
     record_id = models.CharField(_("record"), max_length=255)
     action = models.CharField(_("action"), max_length=6, choices=Action)
     data = models.TextField(_("data"), help_text=_("The record as canonical JSON text."))
-    changed = models.TextField(
+    changed = models.TextField(  # noqa: DJ001  # null and [] differ: nothing precedes, no change
         _("changed fields"), null=True, help_text=_("JSON list; null where nothing precedes.")
     )
     event = models.CharField(_("event"), max_length=128, blank=True, default="")
@@ -114,6 +114,13 @@ class SyncLog(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.table} {self.record_id}"
 
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("Entries are made by recording changes, never saved by hand.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        _refuse_unless_maintaining("delete()")
+        return super().delete(*args, **kwargs)
+
     @property
     def values(self) -> dict[str, Any]:
         """The record's encoded values; empty for an entry that says a record moved away."""
@@ -129,13 +136,6 @@ class SyncLog(models.Model):
         """Whether this published entry is a save that changed nothing: it is in the history, but
         was given no event, for it is never fanned out."""
         return not self.event
-
-    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise AppendOnlyError("Entries are made by recording changes, never saved by hand.")
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        _refuse_unless_maintaining("delete()")
-        return super().delete(*args, **kwargs)
 
 
 def new_epoch() -> str:

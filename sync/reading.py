@@ -31,6 +31,15 @@ class Page:
     reset: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tail:
+    """What was published after a position, change by change."""
+
+    entries: list[SyncLog]
+    position: Position
+    has_more: bool
+
+
 def changes_since(
     start: Position | datetime.datetime | None,
     audiences: Collection[str],
@@ -53,19 +62,21 @@ def changes_since(
     return _page(entries, end, min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT), reset)
 
 
-def tail(start: Position | None, limit: int) -> tuple[Position, list[SyncLog]]:
+def tail(start: Position | None, limit: int) -> Tail:
     """Publish what is pending and return the new entries after `start`, for every audience.
 
-    Unlike pages the tail is not compacted: live clients hear each change. A `start` of None, or
-    of another epoch, gives just the position to start from.
+    Unlike pages the tail is not compacted: live clients hear each change that changed something.
+    A `start` of None, or of another epoch, gives just the position to start from.
     """
     end = publish()
     if start is None or start.epoch != end.epoch or start.seq >= end.seq:
-        return end, []
+        return Tail([], end, False)
     found = SyncLog.objects.using(conf().DATABASE).filter(seq__gt=start.seq, seq__lte=end.seq)
-    entries = list(found.order_by("seq")[:limit])
-    reached = Position.of_entry(end.epoch, entries[-1]) if len(entries) == limit else end
-    return reached, [entry for entry in entries if not entry.is_unchanged]
+    entries = list(found.order_by("seq")[: limit + 1])
+    has_more = len(entries) > limit
+    entries = entries[:limit]
+    reached = Position.of_entry(end.epoch, entries[-1]) if has_more else end
+    return Tail([entry for entry in entries if not entry.is_unchanged], reached, has_more)
 
 
 def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple[int, bool]:

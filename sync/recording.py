@@ -9,7 +9,6 @@ from django.db import models, router, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from sync import codec
 from sync.context import current
 from sync.errors import CaptureError
 from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry

@@ -171,6 +171,7 @@ def _checked_events(
 
 def _attname(model: type[models.Model], name: str) -> str:
     local: Collection[Any] = model._meta.local_concrete_fields
+    field: Any
     try:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:

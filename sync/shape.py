@@ -13,6 +13,9 @@ from sync import codec
 from sync.errors import CaptureError
 from sync.registry import Registration
 
+Compiler = Any
+"""A compiler of Django's ORM; its stubs do not describe the inside of queries."""
+
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 
@@ -75,7 +78,9 @@ class Shape:
 
     def select(self, pks: Iterable[Any], using: str) -> Iterator[tuple[Any, ...]]:
         """Read the rows with these primary keys."""
-        found = models.QuerySet(self.model, using=using).filter(pk__in=list(pks))
+        found: models.QuerySet[Any] = models.QuerySet(self.model, using=using).filter(
+            pk__in=list(pks)
+        )
         return iter(found.values_list(*self.names))
 
 

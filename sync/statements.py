@@ -15,17 +15,11 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql import Query
-from django.db.models.sql.compiler import (
-    SQLCompiler,
-    SQLDeleteCompiler,
-    SQLInsertCompiler,
-    SQLUpdateCompiler,
-)
 
 from sync import conflicts
 from sync.errors import CaptureError
 from sync.recording import DELETE, INSERT, UPDATE, Row
-from sync.shape import Shape, columns
+from sync.shape import Compiler, Shape, columns
 
 Execute = Callable[..., Any]
 
@@ -49,9 +43,7 @@ def can_return_rows(connection: BaseDatabaseWrapper) -> bool:
     )
 
 
-def insert(
-    compiler: SQLInsertCompiler, shape: Shape, original: Execute, requested: Any
-) -> Written:
+def insert(compiler: Compiler, shape: Shape, original: Execute, requested: Any) -> Written:
     """Insert and return the rows that were inserted, or updated by an upsert."""
     conflict = compiler.query.on_conflict is not None
     if not compiler.connection.features.can_return_rows_from_bulk_insert or (
@@ -68,9 +60,7 @@ def insert(
     return Written(recorded, [row[: len(requested)] for _, row in rows] if requested else [])
 
 
-def update(
-    compiler: SQLUpdateCompiler, shape: Shape, original: Execute, result_type: Any
-) -> Written:
+def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:
     """Update and return the rows as they are afterwards."""
     if not compiler.query.values:
         return Written((), original(compiler, result_type))
@@ -85,7 +75,7 @@ def update(
     return Written(_updated(shape, before, rows or []), count or 0)
 
 
-def update_returning(compiler: SQLUpdateCompiler, shape: Shape, requested: Any) -> Written:
+def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Written:
     """Update like `update`, and give Django the columns it asked to be returned."""
     if compiler.query.get_related_updates():
         raise NotImplementedError(
@@ -98,15 +88,11 @@ def update_returning(compiler: SQLUpdateCompiler, shape: Shape, requested: Any) 
     return Written(_updated(shape, before, recorded), [row[: len(requested)] for row in rows])
 
 
-def delete(
-    compiler: SQLDeleteCompiler, shape: Shape, original: Execute, result_type: Any
-) -> Written:
+def delete(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:
     """Delete and return the rows as they were."""
     if can_return_rows(compiler.connection):
         rows = _execute_returning(compiler, shape.fields)
-        return Written(
-            [(DELETE, row) for row in rows or ()], None if rows is None else len(rows)
-        )
+        return Written([(DELETE, row) for row in rows or ()], None if rows is None else len(rows))
     rows = _matched_rows(compiler, shape)
     compiler.query.clear_where()
     compiler.query.add_filter("pk__in", _keys(shape, rows))
@@ -124,16 +110,16 @@ def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> list[tuple
     return gone + [(UPDATE if key in old else INSERT, row) for key, row in new.items()]
 
 
-def _before_key_change(compiler: SQLUpdateCompiler, shape: Shape) -> list[Row]:
+def _before_key_change(compiler: Compiler, shape: Shape) -> list[Row]:
     return _matched_rows(compiler, shape) if _changes_key(compiler, shape) else []
 
 
-def _changes_key(compiler: SQLUpdateCompiler, shape: Shape) -> bool:
+def _changes_key(compiler: Compiler, shape: Shape) -> bool:
     return any(field in shape.key_fields for field, _, _ in compiler.query.values)
 
 
 def _update_and_read(
-    compiler: SQLUpdateCompiler, shape: Shape, original: Execute, result_type: Any
+    compiler: Compiler, shape: Shape, original: Execute, result_type: Any
 ) -> Written:
     """Pin the update to the locked rows, for afterwards its own condition may not match them."""
     if _changes_key(compiler, shape):
@@ -149,7 +135,7 @@ def _update_and_read(
     return Written([(UPDATE, row) for row in rows], count)
 
 
-def _matched_rows(compiler: SQLCompiler, shape: Shape) -> list[Row]:
+def _matched_rows(compiler: Compiler, shape: Shape) -> list[Row]:
     """Lock and read the rows that a write is going to touch."""
     query = compiler.query.chain(klass=Query)
     query.select_related = False
@@ -168,7 +154,7 @@ def _matched_rows(compiler: SQLCompiler, shape: Shape) -> list[Row]:
 
 
 def _execute_returning(
-    compiler: SQLCompiler, fields: Sequence[models.Field[Any, Any]]
+    compiler: Compiler, fields: Sequence[models.Field[Any, Any]]
 ) -> list[Row] | None:
     """Execute an UPDATE or DELETE with a RETURNING clause; None where there is no statement."""
     try:

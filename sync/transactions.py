@@ -31,4 +31,4 @@ def transaction_id(connection: BaseDatabaseWrapper) -> uuid.UUID:
         mark = _Mark()
         setattr(connection, _ATTRIBUTE, mark)
         transaction.on_commit(mark, using=connection.alias)
-    return mark.id  # type: ignore[no-any-return]
+    return mark.id

@@ -1,0 +1,142 @@
+"""The announcer: rings after commit, off the writer's thread.
+
+One ring stands for all commits that wait for it. It carries no data and may be lost: relays look
+at the log every tick anyway. So neither a slow nor a dead channel layer ever reaches a save.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import os
+import threading
+from collections import deque
+from typing import Any, Final
+
+from django.db import transaction
+
+from realtime.conf import conf
+from realtime.layer import HINT, shared_layer
+from sync.models import SyncLog
+
+logger = logging.getLogger(__name__)
+
+SEND_TIMEOUT: Final = 2.0
+"""Seconds one message may take; more are given up, for the tick is faster."""
+
+MAX_WAITING: Final = 1000
+"""Messages that wait for a slow layer; beyond it the oldest are dropped."""
+
+_ATTRIBUTE: Final = "_realtime_announced"
+
+
+def announce_after_commit(sender: type[SyncLog], instance: SyncLog, **kwargs: Any) -> None:
+    """Have the commit of a recorded change announced, once per transaction."""
+    if not conf().ANNOUNCE:
+        return
+    using = kwargs["using"]
+    connection = transaction.get_connection(using)
+    if getattr(connection, _ATTRIBUTE, None) == instance.transaction:
+        return
+    setattr(connection, _ATTRIBUTE, instance.transaction)
+    transaction.on_commit(ring, using=using, robust=True)
+
+
+def ring() -> None:
+    """Wake every relay: those of this process now, the others through the channel layer."""
+    from realtime.relay import local_relays
+
+    for relay in local_relays():
+        relay.wake_threadsafe()
+    tell_others(None)
+
+
+def tell_others(message: dict[str, Any] | None) -> None:
+    """Send a message, or with None the hint, to the relays of other processes; never waits."""
+    if shared_layer() is not None:
+        _teller().put(message)
+
+
+class _Teller:
+    """One thread with one event loop: a loop per call would cost a Redis connection per call."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._messages: deque[dict[str, Any]] = deque(maxlen=MAX_WAITING)
+        self._hint = False
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._loop = asyncio.new_event_loop()
+        self._ready = asyncio.Event()
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="hub-announcer", daemon=True)
+        self._thread.start()
+
+    def put(self, message: dict[str, Any] | None) -> None:
+        with self._lock:
+            self._idle.clear()
+            if message is None:
+                self._hint = True
+            else:
+                self._messages.append(message)
+        self._loop.call_soon_threadsafe(self._ready.set)
+
+    def finish(self) -> None:
+        """Give what waits a moment to leave, for the change made by a short command."""
+        self._idle.wait(SEND_TIMEOUT)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._tell())
+
+    async def _tell(self) -> None:
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while message := self._next():
+                await self._send(message)
+
+    def _next(self) -> dict[str, Any] | None:
+        with self._lock:
+            if self._hint:
+                self._hint = False
+                return {"type": HINT}
+            if self._messages:
+                return self._messages.popleft()
+            self._idle.set()
+            return None
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            layer: Any = shared_layer()
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await layer.group_send(conf().GROUP, message)
+        except Exception as error:
+            if not self._failing:
+                logger.warning("The channel layer cannot be told, the tick delivers: %r", error)
+            self._failing = True
+        else:
+            self._failing = False
+
+
+_current: _Teller | None = None
+_lock = threading.Lock()
+
+
+def _teller() -> _Teller:
+    """Return this process's teller; a forked child needs a thread of its own."""
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():
+            _current = _Teller()
+        return _current
+
+
+@atexit.register
+def _finish() -> None:
+    if _current is not None and _current.pid == os.getpid():
+        with contextlib.suppress(Exception):
+            _current.finish()

@@ -1,0 +1,79 @@
+"""The settings of the app: the host's `REALTIME` dictionary over the defaults below."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conf:
+    """The named limits and switches of `realtime`; times are in seconds, sizes in bytes."""
+
+    CHANNEL_LAYER: str = "default"
+    """The channel layer that carries hints between processes."""
+    GROUP: str = "realtime.relays"
+    """The channel-layer group whose members are the relays."""
+    ANNOUNCE: bool = True
+    """Whether commits are announced; without it clients hear of them by the tick."""
+    TICK: float = 1.0
+    """How often a relay looks at the log, whatever it has heard."""
+    RELAY_BATCH: int = 1000
+    """Changes read from the log at once."""
+    DATABASE_THREADS: int = 4
+    """Threads, and so database connections, that the hub of one process uses at most."""
+    MAX_MESSAGE_BYTES: int = 64 * 1024
+    """The largest message a client may send."""
+    MAX_WAITING_REQUESTS: int = 16
+    """Catch-up requests of one connection that may wait for their turn."""
+    MAX_HELD_EVENTS: int = 1000
+    """Events kept for a connection while it catches up; beyond it, it catches up again."""
+    MAX_UNSENT_BYTES: int = 512 * 1024
+    """Unsent bytes at which live messages stop for a connection until it drains."""
+    DRAIN_TIMEOUT: float = 60.0
+    """How long a connection may take to drain before it is closed with 4001."""
+    AUTHENTICATION_TIMEOUT: float = 10.0
+    """How long a connection may stay without a user before it is closed with 4006."""
+    HEARTBEAT: float = 25.0
+    """How often a client is asked to send `ping`."""
+    ALLOWED_ORIGINS: tuple[str, ...] = ()
+    """Origins (scheme://host[:port]) that may use cookies besides those of ALLOWED_HOSTS."""
+    TOKEN_ORIGIN_SCHEMES: tuple[str, ...] = ("app", "capacitor", "file", "ionic", "tauri")
+    """Origin schemes of desktop and mobile shells: accepted, but only with a token."""
+    PRESENCE_INTERVAL: float = 15.0
+    """How often a relay says that its connections are still there."""
+    PRESENCE_TIMEOUT: float = 60.0
+    """How long the connections of a silent process are still counted."""
+    SHUTDOWN_TIMEOUT: float = 1.0
+    """How long a stopping server waits for the closing handshakes of its clients."""
+    EXIT_TIMEOUT: float = 1.75
+    """How long a stopping process may live on for requests that run on threads, whose clients
+    have gone; 0 waits for as long as they take."""
+    RETRY_AFTER: tuple[float, float] = (0.5, 5.0)
+    """The range over which reconnects after a shutdown are spread."""
+
+
+@functools.cache
+def conf() -> Conf:
+    """Return the settings in force; unknown names are an error, so that a typo is not silent."""
+    given: dict[str, Any] = getattr(settings, "REALTIME", {})
+    known = {field.name for field in dataclasses.fields(Conf)}
+    if unknown := sorted(set(given) - known):
+        raise ImproperlyConfigured(
+            f"REALTIME has unknown keys: {', '.join(unknown)}."
+            f" Known are: {', '.join(sorted(known))}."
+        )
+    return Conf(**given)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "REALTIME":
+        conf.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="realtime.conf")

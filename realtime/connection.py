@@ -1,0 +1,144 @@
+"""One client's connection as the relay sees it: who hears what, and how far it has come."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from realtime.codes import CloseCode
+from realtime.conf import conf
+from realtime.encoding import LiveEvent
+from realtime.frames import Frame
+from realtime.messages import Goodbye, encode, given
+from realtime.transport import Transport
+from sync.cursor import Position
+
+_BATCH: Final = '{{"type":"events","events":[{}]}}'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is connected and what they may hear."""
+
+    user: Any
+    client_id: str
+    audiences: frozenset[str]
+
+
+class Connection:
+    """A client that is told of changes.
+
+    The rule that keeps it whole: everything the connection may hear up to `position` has been
+    handed to its transport, or is the business of a catch-up that has begun behind it. While it
+    is held, live events wait; they are let go only when the catch-up has reached the position at
+    which holding began. Used on one event loop, and between two awaits its state is consistent.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.id = uuid.uuid4()
+        self.transport = transport
+        self.identity: Identity | None = None
+        self.tables: frozenset[str] | None = None
+        self.audiences: frozenset[str] = frozenset()
+        self.batch = False
+        self.position: Position | None = None
+        self.acknowledged: str | None = None
+        self.caught_up = False
+        """Whether the client holds everything up to `position`, so that it may be given cursors:
+        a stored cursor promises that nothing before it is missing."""
+        self.behind = False
+        """Whether live messages were stopped because the client does not read."""
+        self.on_behind: Callable[[], None] = lambda: None
+        """Called when live messages stop, to have the client caught up once it reads again."""
+        self._held: list[LiveEvent] | None = None
+        self._overflowed = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether live events wait for a catch-up."""
+        return self._held is not None
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor the client may store now, or None while it does not hold everything."""
+        if not self.caught_up or self.is_held or self.behind or self.position is None:
+            return None
+        return self.position.cursor
+
+    def hears(self, event: LiveEvent) -> bool:
+        """Tell whether an event is this connection's."""
+        return event.audience in self.audiences and (
+            self.tables is None or event.table in self.tables
+        )
+
+    def send(self, frame: Frame) -> None:
+        """Send a message that is not a change."""
+        self.transport.send(frame)
+
+    def goodbye(self, code: CloseCode, reason: str, retry_after: float | None = None) -> None:
+        """Say why, then close: Daphne drops the reason of a close, and browsers hide refusals.
+
+        `retry_after` is in seconds.
+        """
+        message = Goodbye(
+            code=code,
+            reason=reason,
+            reconnect=code.reconnect,
+            retry_after_ms=given(None if retry_after is None else int(retry_after * 1000)),
+        )
+        self.transport.send(Frame(encode(message)))
+        self.transport.close(code, reason)
+
+    def deliver(self, events: list[LiveEvent], position: Position) -> None:
+        """Hand over the new events up to `position`, or keep them while held."""
+        if self.behind:
+            return
+        if self._held is not None:
+            self._hold_back(events)
+            return
+        self.position = position
+        self._send_live([event for event in events if self.hears(event)])
+        if self.transport.unsent > conf().MAX_UNSENT_BYTES:
+            self.fall_behind()
+
+    def fall_behind(self) -> None:
+        """Stop live messages: from here on the client is served from the log."""
+        if not self.behind:
+            self.behind = True
+            self.on_behind()
+
+    def hold(self) -> None:
+        """Make live events wait from the relay's present position on."""
+        self._held = []
+        self._overflowed = False
+        self.behind = False
+
+    def release(self, position: Position) -> bool:
+        """Let go what was held, now that the client has everything up to where holding began.
+
+        `position` is the relay's present one. Returns False where too much came meanwhile: then
+        nothing is let go, and the catch-up has to go on.
+        """
+        if self._overflowed:
+            return False
+        held, self._held = self._held or [], None
+        self.deliver(held, position)
+        return True
+
+    def _hold_back(self, events: list[LiveEvent]) -> None:
+        assert self._held is not None
+        if self._overflowed:
+            return
+        self._held += [event for event in events if self.hears(event)]
+        if len(self._held) > conf().MAX_HELD_EVENTS:
+            self._overflowed = True
+            self._held.clear()
+
+    def _send_live(self, events: list[LiveEvent]) -> None:
+        frames = [e.frame if self.caught_up else e.frame_without_cursor for e in events]
+        if self.batch and len(frames) > 1:
+            frames = [Frame(_BATCH.format(",".join(frame.text for frame in frames)))]
+        for frame in frames:
+            self.transport.send(frame)

@@ -1,0 +1,94 @@
+"""Entries of the log as messages: composed once, from the text the log stores."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+import msgspec
+from django.utils import timezone
+from msgspec import UNSET
+
+from realtime.frames import Frame
+from realtime.messages import Change, Event, SyncResponse, encode, given
+from sync import codec
+from sync.cursor import Position
+from sync.models import SyncLog
+from sync.reading import Page
+
+
+class LiveEvent:
+    """One new entry on its way to live clients, each form of it encoded at most once."""
+
+    def __init__(self, epoch: str, entry: SyncLog) -> None:
+        self.entry = entry
+        self.position = Position.of_entry(epoch, entry)
+        self.audience = entry.audience
+        self.table = entry.table
+
+    @functools.cached_property
+    def frame(self) -> Frame:
+        """The event for a client that holds everything before it."""
+        return Frame(encode(self._event(self.position.cursor)))
+
+    @functools.cached_property
+    def frame_without_cursor(self) -> Frame:
+        """The event for a client that has not caught up: storing its cursor would lose what
+        lies before."""
+        return Frame(encode(self._event(None)))
+
+    def _event(self, cursor: str | None) -> Event:
+        return Event(
+            event=self.entry.event,
+            data=change(self.entry, cursor),
+            timestamp=timestamp(self.entry.published_at),
+            cursor=given(cursor),
+        )
+
+
+def change(entry: SyncLog, cursor: str | None) -> Change:
+    """Return an entry as a client sees it."""
+    return Change(
+        table=entry.table,
+        record_id=entry.record_id,
+        action=entry.action,
+        data=_raw(entry.data),
+        changed=_raw(entry.changed),
+        audience=entry.audience,
+        timestamp=timestamp(entry.published_at),
+        cursor=given(cursor),
+        transaction=str(entry.transaction),
+        origin=given(entry.client_id),
+        cause=given(entry.cause),
+    )
+
+
+def sync_response(
+    page: Page, request_id: str | int | None = None, *, with_cursor: bool = True
+) -> Frame:
+    """Return a page as the answer to a request."""
+    epoch = page.position.epoch
+    return Frame(
+        encode(
+            SyncResponse(
+                changes=[
+                    change(row, Position.of_entry(epoch, row).cursor if with_cursor else None)
+                    for row in page.changes
+                ],
+                sync_timestamp=timestamp(page.position.published_at),
+                cursor=page.position.cursor if with_cursor else UNSET,
+                has_more=page.has_more,
+                reset=page.reset or UNSET,
+                id=given(request_id),
+            )
+        )
+    )
+
+
+def timestamp(moment: datetime | None) -> str:
+    """Return a point in time in the one form of the wire: UTC with microseconds."""
+    return str(codec.encode_value(moment or timezone.now()))
+
+
+def _raw(text: str | None) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.Raw(text.encode()) if text else UNSET

@@ -1,0 +1,100 @@
+"""Every error the app raises, as one tree, and the one place that puts errors on the wire."""
+
+from __future__ import annotations
+
+import enum
+
+from sync.errors import InvalidCursor, InvalidSince
+
+
+class ErrorCode(enum.StrEnum):
+    """The `code` of an `error` message."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_MESSAGE = "invalid_message"
+    UNKNOWN_TYPE = "unknown_type"
+    BINARY_UNSUPPORTED = "binary_unsupported"
+    TOO_LARGE = "too_large"
+    INVALID_SINCE = "invalid_since"
+    INVALID_CURSOR = "invalid_cursor"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
+    INTERNAL = "internal"
+
+
+class RealtimeError(Exception):
+    """The base of every error raised by `realtime`; `code` is what a client is told."""
+
+    code = ErrorCode.INTERNAL
+    retryable = False
+
+    def __init__(self, message: str, request_id: str | int | None = None) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+
+
+class InvalidJson(RealtimeError):
+    """A message is not JSON text."""
+
+    code = ErrorCode.INVALID_JSON
+
+
+class InvalidMessage(RealtimeError):
+    """A message is JSON, but not of the form its type asks for."""
+
+    code = ErrorCode.INVALID_MESSAGE
+
+
+class UnknownType(RealtimeError):
+    """A message is of a type that the protocol does not have."""
+
+    code = ErrorCode.UNKNOWN_TYPE
+
+
+class BinaryUnsupported(RealtimeError):
+    """A message came in a binary frame."""
+
+    code = ErrorCode.BINARY_UNSUPPORTED
+
+
+class TooLarge(RealtimeError):
+    """A message is larger than `MAX_MESSAGE_BYTES`."""
+
+    code = ErrorCode.TOO_LARGE
+
+
+class Unauthenticated(RealtimeError):
+    """A client that has not said who it is asked for something."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class Forbidden(RealtimeError):
+    """A client asked for what is not its own, whether or not that exists."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class RateLimited(RealtimeError):
+    """A client asks faster than it is answered."""
+
+    code = ErrorCode.RATE_LIMITED
+    retryable = True
+
+
+class BadToken(RealtimeError):
+    """A token opens nothing, for whatever reason."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
+    """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
+    if isinstance(error, RealtimeError):
+        return error.code, str(error), error.retryable
+    if isinstance(error, InvalidCursor):
+        return ErrorCode.INVALID_CURSOR, str(error), False
+    if isinstance(error, InvalidSince):
+        return ErrorCode.INVALID_SINCE, str(error), False
+    return ErrorCode.INTERNAL, "The server could not answer. Try again later.", True

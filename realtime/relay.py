@@ -1,0 +1,180 @@
+"""The relay: the one task of an event loop that tails the log and fans it out.
+
+It wakes on a hint or on the tick, publishes what is pending, reads what is new once and hands
+each event, encoded once, to every connection of its audience. Hints are only about latency:
+losing all of them costs a tick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from realtime import hints, presence
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.database import in_database
+from realtime.encoding import LiveEvent
+from realtime.frames import Frame
+from sync.cursor import Position
+from sync.reading import Tail, tail
+
+logger = logging.getLogger(__name__)
+
+
+class Relay:
+    """Everything of one event loop that hears of changes.
+
+    All methods but `wake_threadsafe` and `message_threadsafe` belong to the loop's own thread.
+    """
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self.position: Position | None = None
+        self.connections: set[Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._users = 0
+        self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[Position]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failing = False
+
+    async def __aenter__(self) -> Relay:
+        self._users += 1
+        if not self._tasks:
+            self._tasks = [
+                self._start(self._run()),
+                self._start(hints.listen(self)),
+                self._start(presence.keep(self)),
+            ]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._users -= 1
+        if self._users:
+            return
+        tasks, self._tasks = self._tasks, []
+        self.position = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def refresh(self) -> Position:
+        """Return the position after a look at the log that began after this call.
+
+        Raises what the database raised, where the log could not be read.
+        """
+        future: asyncio.Future[Position] = self._loop.create_future()
+        self._waiting.append(future)
+        self._wake.set()
+        return await future
+
+    def join(self, connection: Connection) -> None:
+        """Make a connection hear what comes after the present position."""
+        connection.position = self.position
+        self.connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """Make a connection hear nothing more."""
+        self.connections.discard(connection)
+
+    def message(self, frame: Frame, audience: str | None, client_id: str | None) -> None:
+        """Send a host's message to the connections of an audience, or of one client."""
+        for connection in self.connections:
+            identity = connection.identity
+            if identity is None or connection.behind:
+                continue
+            if audience in connection.audiences or client_id == identity.client_id:
+                connection.send(frame)
+
+    def wake(self) -> None:
+        """Look at the log now."""
+        self._wake.set()
+
+    def wake_threadsafe(self) -> None:
+        """Look at the log now; from any thread, also when the loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def message_threadsafe(self, *args: Any) -> None:
+        """Do as `message`, from any thread."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.message, *args)
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(conf().TICK):
+                    await self._wake.wait()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, []
+            try:
+                position = await self._advance()
+            except Exception as error:
+                self._failed(waiting, error)
+            else:
+                self._succeeded(waiting, position)
+
+    async def _advance(self) -> Position:
+        while True:
+            read = await in_database(tail, self.position, conf().RELAY_BATCH)
+            self._fan_out(read)
+            if not read.has_more:
+                return read.position
+
+    def _fan_out(self, read: Tail) -> None:
+        before, self.position = self.position, read.position
+        if before is not None and before.epoch != read.position.epoch:
+            self._start_anew()
+            return
+        events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
+        for connection in list(self.connections):
+            connection.deliver(events, read.position)
+
+    def _start_anew(self) -> None:
+        """Send every client to the log, which was replaced: it will start them from zero."""
+        for connection in list(self.connections):
+            connection.fall_behind()
+
+    def _succeeded(self, waiting: list[asyncio.Future[Position]], position: Position) -> None:
+        if self._failing:
+            self._failing = False
+            logger.info("The log can be read again.")
+        for future in waiting:
+            if not future.done():
+                future.set_result(position)
+
+    def _failed(self, waiting: list[asyncio.Future[Position]], error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            logger.error("The log cannot be read, trying again every tick: %s", error)
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error)
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task in an empty context: it outlives the client whose arrival started it."""
+        return self._loop.create_task(coroutine, context=contextvars.Context())
+
+
+_relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()
+
+
+def relay() -> Relay:
+    """Return the relay of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _relays.get(loop)
+    if found is None:
+        found = _relays[loop] = Relay()
+    return found
+
+
+def local_relays() -> list[Relay]:
+    """Return every relay of this process, from any thread."""
+    return list(_relays.values())

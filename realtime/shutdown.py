@@ -1,0 +1,112 @@
+"""Leaving well: every client of a stopping Daphne hears why, and when to come back.
+
+Daphne itself cancels the applications without a close frame and runs no hook; a trigger on its
+reactor sees every way of stopping, also the one in which a handshake has just happened and
+Daphne's own trigger fails. The reason and the time to come back are in the `goodbye`, because
+Daphne drops the reason of a close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from typing import Any, Final
+from weakref import WeakSet
+
+from realtime.codes import CloseCode
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.daphne import is_daphne
+from realtime.database import in_database
+from realtime.presence import leave_all
+
+logger = logging.getLogger(__name__)
+
+POLL: Final = 0.02
+"""Seconds between looks at whether every closing handshake is done."""
+
+SPREAD_PER_CONNECTION: Final = 0.002
+"""Seconds by which each connection widens the range of reconnects."""
+
+_connections: WeakSet[Connection] = WeakSet()
+_in_progress = False
+_installed = False
+
+
+def in_progress() -> bool:
+    """Tell whether the server of this process is stopping."""
+    return _in_progress
+
+
+def watch(connection: Connection) -> None:
+    """Say goodbye to this connection when the server stops."""
+    _connections.add(connection)
+    _install()
+
+
+def forget(connection: Connection) -> None:
+    """Stop watching a connection that has ended."""
+    _connections.discard(connection)
+
+
+def say_goodbye(connection: Connection) -> None:
+    """Send a connection away, to come back at a time of its own."""
+    earliest, latest = conf().RETRY_AFTER
+    spread = latest + len(_connections) * SPREAD_PER_CONNECTION
+    connection.goodbye(
+        CloseCode.GOING_AWAY,
+        "The server is restarting.",
+        retry_after=random.uniform(earliest, spread),
+    )
+
+
+def _install() -> None:
+    global _installed
+    if _installed or not is_daphne():
+        return
+    _installed = True
+    reactor: Any = sys.modules["twisted.internet.reactor"]
+    reactor.addSystemEventTrigger("before", "shutdown", _before_shutdown)
+
+
+def _before_shutdown() -> Any:
+    """Send the goodbyes now, before the cancelled applications run, and let them leave."""
+    global _in_progress
+    from twisted.internet.defer import Deferred
+
+    _in_progress = True
+    if conf().EXIT_TIMEOUT:
+        threading.Thread(target=_exit_in_time, name="hub-exit", daemon=True).start()
+    leaving = list(_connections)
+    for connection in leaving:
+        say_goodbye(connection)
+    logger.info("Said goodbye to %d connections.", len(leaving))
+    return Deferred.fromFuture(asyncio.ensure_future(_left(leaving)))
+
+
+async def _left(leaving: list[Connection]) -> None:
+    from realtime.relay import local_relays
+
+    try:
+        async with asyncio.timeout(conf().SHUTDOWN_TIMEOUT):
+            for relay in local_relays():
+                await in_database(leave_all, relay.id)
+            while any(not one.transport.is_gone for one in leaving):  # noqa: ASYNC110  # nothing tells
+                await asyncio.sleep(POLL)
+    except TimeoutError:
+        logger.info("Some clients did not answer the close, leaving without them.")
+    except Exception as error:
+        logger.warning("Presence could not be removed: %s", error)
+
+
+def _exit_in_time() -> None:
+    """End the process although a request still runs on a thread, which Python would wait for."""
+    time.sleep(conf().EXIT_TIMEOUT)
+    logger.warning("A request did not end within %g seconds, leaving.", conf().EXIT_TIMEOUT)
+    logging.shutdown()
+    os._exit(0)

@@ -1,0 +1,104 @@
+"""What sends frames to one client: a small contract, and its implementation on plain ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from realtime.codes import CloseCode
+from realtime.frames import Frame
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """Sends frames in the order given, never waits, and sends nothing after a close.
+
+    To be used on the event loop of its connection alone.
+    """
+
+    def send(self, frame: Frame) -> None:
+        """Take a frame for sending; a frame for a closing connection is dropped."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close after what was sent before; later calls do nothing."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes taken that have not left the process."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is nothing left to wait for: all is sent and the client has answered."""
+
+    async def detach(self) -> None:
+        """Release what the transport holds, when its connection has ended."""
+
+
+class AsgiTransport:
+    """Any ASGI server: one writer task awaits the server's `send`, so that a full client makes
+    its own frames wait and nobody else's."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._queue: deque[Frame | tuple[CloseCode, str]] = deque()
+        self._unsent = 0
+        self._closing = False
+        self._ready = asyncio.Event()
+        self._writer = asyncio.create_task(self._write())
+
+    def send(self, frame: Frame) -> None:
+        if self._closing:
+            return
+        self._unsent += len(frame.text)
+        self._queue.append(frame)
+        self._ready.set()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._queue.append((code, reason))
+        self._ready.set()
+
+    @property
+    def unsent(self) -> int:
+        return self._unsent
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing
+
+    @property
+    def is_gone(self) -> bool:
+        return self._closing and not self._queue
+
+    async def detach(self) -> None:
+        self._closing = True
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def _write(self) -> None:
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while self._queue:
+                await self._write_one(self._queue.popleft())
+
+    async def _write_one(self, item: Frame | tuple[CloseCode, str]) -> None:
+        try:
+            if isinstance(item, Frame):
+                await self._send({"type": "websocket.send", "text": item.text})
+                self._unsent -= len(item.text)
+            else:
+                code, reason = item
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception:  # servers raise errors of their own for a client that has gone
+            self._closing = True
+            self._queue.clear()

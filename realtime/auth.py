@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest, parse_cookie
-from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from realtime.client_ids import belongs_to, generated_client_id
 from realtime.connection import Identity
 from realtime.devices import device_of_token
-from realtime.errors import InvalidMessage
 from realtime.origins import Headers, header_values
 from sync.conf import conf as sync_conf
 from sync.registry import EVERYONE
-
-_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 
 
 def session_user(headers: Headers) -> Any | None:
@@ -52,27 +46,15 @@ def bearer_token(headers: Headers) -> str | None:
     return None
 
 
-def checked_client_id(client_id: str) -> str:
-    """Return a client id that may be used, or raise `InvalidMessage`."""
-    if not _CLIENT_ID.fullmatch(client_id):
-        raise InvalidMessage(
-            "A client id has 1 to 64 of the characters A-Z a-z 0-9 . _ : - ; another one was given"
-            " to this connection."
-        )
-    return client_id
-
-
 def identify(user: Any, client_id: str | None) -> Identity:
     """Return who is connected, with a client id that is bound to the user.
 
     An id that belongs to another user is not given; a generated one takes its place.
     """
     audiences = frozenset(audiences_for(user))
-    if client_id is not None and _bind(client_id, user):
-        return Identity(user, client_id, audiences)
-    generated = uuid.uuid4().hex
-    _bind(generated, user)
-    return Identity(user, generated, audiences)
+    if client_id is None or not belongs_to(client_id, user):
+        client_id = generated_client_id(user)
+    return Identity(user, client_id, audiences)
 
 
 def audiences_for(user: Any) -> Iterable[str]:
@@ -85,21 +67,3 @@ def audiences_for(user: Any) -> Iterable[str]:
         async_to_sync(function)(user) if iscoroutinefunction(function) else function(user)
     )
     return found
-
-
-def _bind(client_id: str, user: Any) -> bool:
-    """Bind a client id to the user who is first to use it; tell whether it is the user's."""
-    from realtime.models import Client
-
-    found = Client.objects.filter(client_id=client_id).first()
-    if found is None:
-        try:
-            with transaction.atomic():
-                Client.objects.create(client_id=client_id, user=user)
-        except IntegrityError:
-            return _bind(client_id, user)
-        return True
-    if found.user_id != user.pk:
-        return False
-    Client.objects.filter(pk=found.pk).update(last_seen_at=timezone.now())
-    return True

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.utils import timezone
+
 from realtime.codes import CloseCode
 from realtime.conf import conf
 from realtime.encoding import LiveEvent
@@ -38,8 +40,10 @@ class Connection:
 
     def __init__(self, transport: Transport) -> None:
         self.id = uuid.uuid4()
+        self.connected_at = timezone.now()
         self.transport = transport
         self.identity: Identity | None = None
+        self.address = ""
         self.tables: frozenset[str] | None = None
         self.audiences: frozenset[str] = frozenset()
         self.batch = False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime
 import logging
 import uuid
 from typing import TYPE_CHECKING, Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from realtime.conf import conf
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from realtime.relay import Relay
 
 logger = logging.getLogger(__name__)
+
+CHUNK: Final = 500
+"""Rows removed by one statement."""
 
 FORGET_AFTER: Final = 5
 """Rows of dead processes are removed after so many `PRESENCE_TIMEOUT`s."""
@@ -56,29 +61,43 @@ def client_count() -> int:
 
 
 async def keep(relay: Relay) -> None:
-    """Confirm the relay's connections for as long as it lives: one statement per interval."""
-    while True:
-        await asyncio.sleep(conf().PRESENCE_INTERVAL)
-        try:
-            await in_database(_confirm, relay.id, {one.id for one in relay.connections})
-        except Exception as error:
-            logger.warning("Presence could not be confirmed: %s", error)
+    """Keep the relay's rows equal to its connections, for as long as it lives.
 
-
-async def enter(relay: Relay, connection: Connection, address: str) -> None:
-    """Make a connection known; failing to is no reason to refuse it."""
+    One transaction stands for all that came and went meanwhile, so that a storm of reconnects
+    costs no write per connection at a time.
+    """
+    stored: dict[uuid.UUID, ConnectionInfo] = {}
     try:
-        await in_database(_enter, relay.id, connection, address)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(conf().PRESENCE_INTERVAL):
+                    await relay.members_changed.wait()
+            relay.members_changed.clear()
+            stored = await _keep_once(relay, stored)
+    finally:
+        if stored:
+            await _safely(relay.id, stored, {})
+
+
+async def _keep_once(
+    relay: Relay, stored: dict[uuid.UUID, ConnectionInfo]
+) -> dict[uuid.UUID, ConnectionInfo]:
+    present = {one.id: info for one in relay.connections if (info := _info(relay, one))}
+    if await _safely(relay.id, stored, present):
+        return present
+    relay.members_changed.set()
+    await asyncio.sleep(conf().TICK)
+    return stored
+
+
+async def _safely(relay_id: uuid.UUID, *rows: dict[uuid.UUID, ConnectionInfo]) -> bool:
+    """Store what changed; presence that cannot be stored is no reason to end anything."""
+    try:
+        await in_database(_store, relay_id, *rows)
     except Exception as error:
         logger.warning("Presence could not be stored: %s", error)
-
-
-async def leave(connection: Connection) -> None:
-    """Forget a connection."""
-    try:
-        await in_database(_leave, connection.id)
-    except Exception as error:
-        logger.warning("Presence could not be removed: %s", error)
+        return False
+    return True
 
 
 def leave_all(relay_id: uuid.UUID) -> None:
@@ -92,33 +111,34 @@ def _alive_since() -> datetime.datetime:
     return timezone.now() - datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT)
 
 
-def _enter(relay_id: uuid.UUID, connection: Connection, address: str) -> None:
-    from realtime.models import Presence
-
+def _info(relay: Relay, connection: Connection) -> ConnectionInfo | None:
     identity = connection.identity
-    assert identity is not None, "presence is for connections that have a user"
-    Presence.objects.create(
-        id=connection.id,
-        relay=relay_id,
+    if identity is None:
+        return None
+    return ConnectionInfo(
         client_id=identity.client_id,
         user_id=str(identity.user.pk),
-        address=address,
+        address=connection.address,
+        connected_at=connection.connected_at,
+        relay=relay.id,
     )
 
 
-def _leave(connection_id: uuid.UUID) -> None:
+def _store(
+    relay_id: uuid.UUID,
+    stored: dict[uuid.UUID, ConnectionInfo],
+    present: dict[uuid.UUID, ConnectionInfo],
+) -> None:
     from realtime.models import Presence
 
-    Presence.objects.filter(pk=connection_id).delete()
-
-
-def _confirm(relay_id: uuid.UUID, present: set[uuid.UUID]) -> None:
-    from realtime.models import Presence
-
+    changed = {key for key, info in present.items() if stored.get(key) != info}
+    outdated = [key for key in stored if key in changed or key not in present]
     now = timezone.now()
-    own = Presence.objects.filter(relay=relay_id)
-    for gone in set(own.values_list("pk", flat=True)) - present:
-        Presence.objects.filter(pk=gone).delete()
-    own.update(seen_at=now)
-    forgotten = datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT * FORGET_AFTER)
-    Presence.objects.filter(seen_at__lt=now - forgotten).delete()
+    with transaction.atomic():
+        for start in range(0, len(outdated), CHUNK):
+            Presence.objects.filter(pk__in=outdated[start : start + CHUNK]).delete()
+        rows = [Presence(id=key, **dataclasses.asdict(present[key])) for key in changed]
+        Presence.objects.bulk_create(rows)
+        Presence.objects.filter(relay=relay_id).update(seen_at=now)
+        forgotten = datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT * FORGET_AFTER)
+        Presence.objects.filter(seen_at__lt=now - forgotten).delete()

@@ -38,6 +38,7 @@ class Relay:
         self.id = uuid.uuid4()
         self.position: Position | None = None
         self.connections: set[Connection] = set()
+        self.members_changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._wake = asyncio.Event()
@@ -48,6 +49,7 @@ class Relay:
     async def __aenter__(self) -> Relay:
         self._users += 1
         if not self._tasks:
+            self.id = uuid.uuid4()  # rows that a cancelled write leaves behind die with the old one
             self._tasks = [
                 self._start(self._run()),
                 self._start(hints.listen(self)),
@@ -79,10 +81,12 @@ class Relay:
         """Make a connection hear what comes after the present position."""
         connection.position = self.position
         self.connections.add(connection)
+        self.members_changed.set()
 
     def leave(self, connection: Connection) -> None:
         """Make a connection hear nothing more."""
         self.connections.discard(connection)
+        self.members_changed.set()
 
     def message(self, frame: Frame, audience: str | None, client_id: str | None) -> None:
         """Send a host's message to the connections of an audience, or of one client."""

@@ -21,6 +21,12 @@ class Worker:
     def __init__(self) -> None:
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self._running = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs or waits."""
+        return not self._running and self._jobs.empty()
 
     def ask(self, job: Job) -> None:
         """Queue what a client asked for; raises `RateLimited` where too much waits already."""
@@ -43,4 +49,8 @@ class Worker:
     async def _run(self) -> None:
         while True:
             job = await self._jobs.get()
-            await job()
+            self._running = True
+            try:
+                await job()
+            finally:
+                self._running = False

@@ -54,6 +54,7 @@ def head(using: str) -> LogHead:
 
 def _publish_batch(using: str) -> None:
     """Number whole transactions, all or none of them."""
+    head(using)  # before the transaction, whose first statement has to be the one that locks
     with transaction.atomic(using=using), log_maintenance():
         locked = _locked_head(using)
         published_at = max(timezone.now(), locked.published_at)
@@ -70,7 +71,6 @@ def _publish_batch(using: str) -> None:
 
 def _locked_head(using: str) -> LogHead:
     """Lock the head until the transaction ends; where rows cannot be locked, a write does it."""
-    head(using)
     rows = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON)
     if connections[using].features.has_select_for_update:
         return rows.select_for_update().get()

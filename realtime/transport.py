@@ -97,8 +97,17 @@ class AsgiTransport:
                 await self._send({"type": "websocket.send", "text": item.text})
                 self._unsent -= len(item.text)
             else:
-                code, reason = item
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._write_close(*item)
         except Exception:  # servers raise errors of their own for a client that has gone
             self._closing = True
             self._queue.clear()
+
+    async def _write_close(self, code: CloseCode, reason: str) -> None:
+        message = {"type": "websocket.close", "code": int(code), "reason": reason}
+        try:
+            await self._send(message)
+        except Exception:
+            if code is not CloseCode.GOING_AWAY:
+                raise
+            # Daphne hands the code to autobahn's sendClose, which refuses 1001.
+            await self._send(message | {"code": int(CloseCode.RESTARTING)})

@@ -96,7 +96,7 @@ def _float(value: float) -> float | str:
 def _decimal(value: decimal.Decimal, places: int | None = None) -> str:
     if places is None or not value.is_finite():
         return str(value)
-    with decimal.localcontext(prec=decimal.MAX_PREC, traps={}):
+    with decimal.localcontext(prec=decimal.MAX_PREC):
         return format(value.quantize(decimal.Decimal(1).scaleb(-places)), "f")
 
 

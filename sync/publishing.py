@@ -26,6 +26,9 @@ from sync.supersession import Supersession
 CHUNK: Final = 500
 """Entries held in memory while one large transaction is numbered."""
 
+RESOLUTION: Final = datetime.timedelta(microseconds=1)
+"""The finest time that every supported database stores."""
+
 _NUMBER: Final = (
     "UPDATE sync_log SET seq = %s, published_at = %s, changed = %s, event = %s, latest = %s"
     " WHERE id = %s"
@@ -57,11 +60,10 @@ def _publish_batch(using: str) -> None:
     head(using)  # before the transaction, whose first statement has to be the one that locks
     with transaction.atomic(using=using), log_maintenance():
         locked = _locked_head(using)
-        published_at = max(timezone.now(), locked.published_at)
+        locked.published_at = max(timezone.now(), locked.published_at)
         moved: list[SyncLog] = []
         for entries in _chunks(using, _next_transactions(using)):
-            moved += _number(using, locked, entries, published_at)
-        locked.published_at = published_at
+            moved += _number(using, locked, entries)
         locked.save(using=using)
         for entry in moved:
             post_save.send(
@@ -110,16 +112,17 @@ def _chunks(using: str, transactions: list[uuid.UUID]) -> Iterator[list[SyncLog]
         yield chunk
 
 
-def _number(
-    using: str, locked: LogHead, entries: list[SyncLog], published_at: datetime.datetime
-) -> list[SyncLog]:
+def _number(using: str, locked: LogHead, entries: list[SyncLog]) -> list[SyncLog]:
+    """Give entries their numbers, and times that grow with them: a client that asks by time alone
+    could not get beyond a page of equal ones."""
     history = Supersession(using, entries)
     moved: list[SyncLog] = []
     for entry in entries:
         left = history.follow(entry)
         for numbered in (entry,) if left is None else (left, entry):
             locked.seq += 1
-            numbered.seq, numbered.published_at = locked.seq, published_at
+            locked.published_at += RESOLUTION
+            numbered.seq, numbered.published_at = locked.seq, locked.published_at
         locked.transaction = entry.transaction
         if left is not None:
             moved.append(left)

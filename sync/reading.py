@@ -59,7 +59,8 @@ def changes_since(
     entries = _entries(after, end, audiences, tables)
     if start is None or reset:
         entries = entries.exclude(action=SyncLog.Action.DELETE)
-    return _page(entries, end, min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT), reset)
+    since = start if isinstance(start, datetime.datetime) and not reset else None
+    return _page(entries, end, min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT), reset, since)
 
 
 def tail(start: Position | None, limit: int) -> Tail:
@@ -115,19 +116,37 @@ def _entries(
     return log if tables is None else log.filter(table__in=sorted(set(tables)))
 
 
-def _page(entries: SyncLogQuerySet, end: Position, limit: int, reset: bool) -> Page:
+def _page(
+    entries: SyncLogQuerySet,
+    end: Position,
+    limit: int,
+    reset: bool,
+    since: datetime.datetime | None,
+) -> Page:
+    """Cut a page by number and size, but never before it leads beyond `since`: the client that
+    asks by time asks again with the time of the page's last change."""
     rows: list[SyncLog] = []
     size = 0
-    for row in entries.order_by("seq")[: limit + 1]:
+    for row in entries.order_by("seq")[: limit + 2]:
         size += len(row.data.encode()) + ENTRY_OVERHEAD
-        if rows and (len(rows) == limit or size > conf().PAGE_BYTES):
-            rows = _whole_transactions(rows, row)
+        is_full = len(rows) >= limit or size > conf().PAGE_BYTES
+        if is_full and _leads_beyond(rows, since):
+            rows = _whole_transactions(rows, row, since)
             return Page(rows, Position.of_entry(end.epoch, rows[-1]), True, reset)
         rows.append(row)
     return Page(rows, end, False, reset)
 
 
-def _whole_transactions(rows: list[SyncLog], following: SyncLog) -> list[SyncLog]:
+def _whole_transactions(
+    rows: list[SyncLog], following: SyncLog, since: datetime.datetime | None
+) -> list[SyncLog]:
     """Cut the page at a transaction's end; one that is larger than a page has to be split."""
     whole = [row for row in rows if row.transaction != following.transaction]
-    return whole or rows
+    return whole if _leads_beyond(whole, since) else rows
+
+
+def _leads_beyond(rows: list[SyncLog], since: datetime.datetime | None) -> bool:
+    if not rows:
+        return False
+    last = rows[-1].published_at
+    return since is None or (last is not None and last > since)

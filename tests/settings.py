@@ -1,0 +1,28 @@
+"""The host project as the tests run it: on a database of their own, with models for every write.
+
+The database is chosen here, not in a fixture: pytest-django reads the settings before any
+conftest is imported.
+"""
+
+from tests.support.environment import database_kind, prepare, scratch
+
+prepare()
+
+from hubproject import settings as host  # noqa: E402
+from hubproject.settings import *  # noqa: E402, F403
+
+INSTALLED_APPS = [*host.INSTALLED_APPS, "tests.testapp"]
+
+if database_kind() == "sqlite":
+    # A file and not memory: server processes and executor threads share it.
+    DATABASES = {
+        "default": host.DATABASES["default"] | {"TEST": {"NAME": str(scratch() / "test.sqlite3")}}
+    }
+
+SYNC = getattr(host, "SYNC", {}) | {"AUDIENCES": "tests.testapp.audiences.audiences_for"}
+HOST_AUDIENCES = getattr(host, "SYNC", {}).get("AUDIENCES", "")
+
+MEDIA_ROOT = scratch() / "media"
+
+# Users are made by the hundred, and no test is about the strength of their passwords.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,160 @@
+"""A real Daphne process that serves the hub on the test database."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from tests.support.environment import ROOT, child_environment
+from tests.support.guardian import guardian
+from tests.support.loopback import HOST, ServerFailed, wait_until_ready
+
+APPLICATION = "hubproject.asgi:application"
+LISTENING = re.compile(rf"Listening on TCP address {re.escape(HOST)}:(\d+)")
+STOP_SECONDS = 30
+
+
+class Ended(NamedTuple):
+    """How a hub went: negative codes are the signal that killed it, as in `subprocess`."""
+
+    code: int
+    seconds: float
+
+
+class Hub:
+    """One server process; it listens once `start` has returned, on the same port ever after."""
+
+    def __init__(
+        self,
+        log: Path,
+        *,
+        application: str = APPLICATION,
+        settings: str = "tests.settings",
+        redis_url: str | None = None,
+        port: int = 0,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log = log
+        self.port = port
+        self._command = [*arguments, application]
+        self._environment = child_environment(
+            settings=settings, redis_url=redis_url, extra=environment
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self._traceback_expected = False
+
+    @property
+    def http_url(self) -> str:
+        """The address of the pages, without a slash at the end."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The address of the hub's WebSocket endpoint."""
+        return f"ws://{HOST}:{self.port}/ws/"
+
+    @property
+    def pid(self) -> int:
+        """The id of the running process."""
+        return self._running().pid
+
+    def start(self) -> Self:
+        """Run Daphne; returns when it listens, and after a stop it listens on the same port."""
+        assert self._process is None, "this hub runs already"
+        daphne = [sys.executable, "-m", "daphne", "-b", HOST, "-p", str(self.port)]
+        with self.log.open("ab") as log:
+            start = log.tell()
+            self._process = subprocess.Popen(
+                [*daphne, *self._command],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        guardian().watch(self._process)
+        try:
+            self.port = wait_until_ready(
+                "Daphne", self._process, lambda: self._listening_port(start), self.log_text
+            )
+        except ServerFailed:
+            self.kill()
+            raise
+        return self
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal the process and return at once."""
+        self._running().send_signal(number)
+
+    def wait(self) -> Ended:
+        """Wait until the process has ended by itself or by a signal that was sent."""
+        started = time.monotonic()
+        process = self._running()
+        try:
+            code = process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise ServerFailed(
+                f"Daphne did not end within {STOP_SECONDS} s:\n{self.log_text()}"
+            ) from None
+        self._forget()
+        return Ended(code, time.monotonic() - started)
+
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> Ended:
+        """Ask the process to end; returns its exit code and the seconds it took."""
+        self.send_signal(number)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End the process as a crash would; does nothing where none runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._forget()
+
+    def is_running(self) -> bool:
+        """Say whether the process lives; one that ended by itself does not."""
+        return self._process is not None and self._process.poll() is None
+
+    def log_text(self) -> str:
+        """Return all that the process and its predecessors have written."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def expect_traceback(self) -> None:
+        """Allow tracebacks in the log, in a test that provokes one."""
+        self._traceback_expected = True
+
+    def complaint(self) -> str:
+        """Return the log where it holds a traceback nobody announced, else nothing."""
+        text = self.log_text()
+        if self._traceback_expected or "Traceback (most recent call last)" not in text:
+            return ""
+        return f"The hub on port {self.port} logged a traceback:\n{text}"
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.kill()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "this hub does not run"
+        return self._process
+
+    def _forget(self) -> None:
+        process, self._process = self._running(), None
+        guardian().forget(process)
+
+    def _listening_port(self, start: int) -> int | None:
+        with self.log.open("rb") as log:
+            log.seek(start)
+            found = LISTENING.search(log.read().decode(errors="replace"))
+        return int(found[1]) if found else None

@@ -1,0 +1,108 @@
+"""A client's copy of the data, kept by the documented rules, with books on what it was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.state import State
+
+Message = dict[str, Any]
+
+
+class Replica:
+    """A store, the cursor it stands at, every message received, and three counts.
+
+    `repeated` counts changes that came although the cursor lay behind them (which is right only
+    where the client asked with `since`), `out_of_order` those that came after a later one,
+    `resets` how often the store was started anew. The first two look into the cursor, which only
+    a test may.
+    """
+
+    def __init__(self, *, cursor: str | None = None, state: State | None = None) -> None:
+        self.cursor = cursor
+        self.state: State = dict(state or {})
+        self.received: list[Message] = []
+        self.resets = 0
+        self.repeated = 0
+        self.out_of_order = 0
+        self.caught_up = False
+        self._fresh: State | None = None
+        self._last: tuple[str, int] | None = None
+
+    def begin_connection(self) -> None:
+        """Forget what belonged to the former connection; a half-filled fresh store is one such."""
+        self.caught_up = False
+        self._fresh = None
+        self._last = None
+
+    def take(self, message: Message) -> None:
+        """Obey one message of the hub."""
+        self.received.append(message)
+        if message["type"] == "sync_response":
+            self._take_page(message)
+        elif is_change_event(message):
+            self._apply(message["data"])
+        # Whatever the message: a cursor is only ever sent to a client that may store it.
+        if message.get("cursor"):
+            self.cursor = message["cursor"]
+
+    def changes(self) -> list[Message]:
+        """Return every change received, in order, from pages and events alike."""
+        found: list[Message] = []
+        for message in self.received:
+            if message["type"] == "sync_response":
+                found += message["changes"]
+            elif is_change_event(message):
+                found.append(message["data"])
+        return found
+
+    def _take_page(self, page: Message) -> None:
+        if page.get("reset"):
+            self.resets += 1
+            self._fresh = {}
+            self._last = None
+            self.cursor = None
+        for change in page["changes"]:
+            self._apply(change)
+        if page["hasMore"]:
+            return
+        self.caught_up = True
+        if self._fresh is not None:
+            self.state, self._fresh = self._fresh, None
+
+    def _apply(self, change: Message) -> None:
+        self._count(change)
+        store = self.state if self._fresh is None else self._fresh
+        key = change["table"], change["recordId"]
+        if change["action"] == "delete":
+            store.pop(key, None)
+        else:
+            store[key] = change["data"]
+
+    def _count(self, change: Message) -> None:
+        position = position_of(change.get("cursor"))
+        if position is None:
+            return
+        self.repeated += is_at_or_before(position, position_of(self.cursor))
+        self.out_of_order += is_at_or_before(position, self._last)
+        self._last = position
+
+
+def is_change_event(message: Message) -> bool:
+    """Say whether the message is an event about a record, and not a broadcast."""
+    data = message.get("data")
+    named = isinstance(data, dict) and {"table", "recordId", "action"} <= data.keys()
+    return message["type"] == "event" and named
+
+
+def position_of(cursor: str | None) -> tuple[str, int] | None:
+    """Return the epoch and the number inside a cursor, which is opaque to any other client."""
+    if not cursor:
+        return None
+    epoch, seq, _tag = cursor.rsplit("-", 2)
+    return epoch, int(seq)
+
+
+def is_at_or_before(position: tuple[str, int], other: tuple[str, int] | None) -> bool:
+    """Compare two positions; those of different epochs have no order."""
+    return other is not None and position[0] == other[0] and position[1] <= other[1]

@@ -14,7 +14,9 @@ from realtime.errors import InvalidJson, InvalidMessage, UnknownType
 
 Id = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Cursor = Annotated[str, Meta(max_length=64)]
-Names = Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=256)]
+# No NUL: PostgreSQL refuses a query that holds one.
+Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*$")]
+Names = Annotated[list[Name], Meta(max_length=256)]
 
 
 class _Message(msgspec.Struct, tag_field="type", rename="camel", omit_defaults=True):

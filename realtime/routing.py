@@ -22,5 +22,7 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 websocket_urlpatterns = [path("ws/", HubConsumer.as_asgi())]
 """The hub's route, for a host that has WebSocket routes of its own."""
 
-websocket_application = URLRouter([*websocket_urlpatterns, re_path(r"", refuse)])
+websocket_application = URLRouter(
+    [*websocket_urlpatterns, re_path(r"", refuse)]  # type: ignore[arg-type]  # an ASGI application
+)
 """The whole `websocket` branch of a host that has no other."""

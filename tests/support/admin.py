@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from typing import Any, Self
@@ -22,14 +23,15 @@ class AdminSession:
 
     def log_in(self, username: str, password: str) -> Self:
         """Log in through the admin's own page; asserts that it worked."""
-        page = self.submit("/admin/", "login-form", username=username, password=password)
-        assert 'id="user-tools"' in page, f"{username} could not log in:\n{page}"
+        path = "/admin/login/?next=/admin/"
+        page = self.submit(path, "login-form", username=username, password=password)
+        assert 'id="user-tools"' in page, f"{username} could not log in: {errors_of(page)}"
         return self
 
     def edit(self, path: str, **fields: Any) -> str:
         """Change these fields in the form of a record and save; returns the page that follows."""
         page = self.submit(f"/admin/{path}/change/", form_id(path), **fields)
-        assert 'class="success"' in page, f"{path} was not saved:\n{page}"
+        assert 'class="success"' in page, f"{path} was not saved: {errors_of(page)}"
         return page
 
     def submit(self, path: str, form: str, **fields: Any) -> str:
@@ -58,6 +60,14 @@ class AdminSession:
 def form_id(path: str) -> str:
     """Return the id that the admin gives the form of a record: `app/model/pk` has `model_form`."""
     return f"{path.split('/')[-2]}_form"
+
+
+def errors_of(page: str) -> list[str]:
+    """Return what the admin says is wrong with a form."""
+    lists = re.findall(
+        r'<(?:ul|p) class="error(?:list|note)[^>]*>(.*?)</(?:ul|p)>', page, re.DOTALL
+    )
+    return [re.sub(r"<[^>]+>|\s+", " ", text).strip() for text in lists]
 
 
 def form_values(page: str, form: str) -> dict[str, str]:
@@ -110,4 +120,4 @@ class _FormReader(HTMLParser):
             return
         if kind in {"checkbox", "radio"} and "checked" not in given:
             return
-        self.values[given["name"]] = given.get("value", "on")
+        self.values[given["name"]] = given.get("value", "on" if kind == "checkbox" else "")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from sync.history import differences
 from sync.models import SyncLog
+from sync.publishing import publish
+from sync.registry import registry
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[SyncLog]
@@ -19,40 +22,57 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
+_WHO = ("actor", "actor_id", "source", "client_id", "request_id")
+_WHERE = (
+    "seq",
+    "transaction",
+    "audience",
+    "event",
+    "cause",
+    "latest",
+    "recorded_at",
+    "published_at",
+)
+
+
+class TableFilter(admin.SimpleListFilter):
+    """The registered tables; a `DISTINCT` over the log would read all of it."""
+
+    title = _("table")
+    parameter_name = "table"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer what is registered, by table name."""
+        return sorted((one.table, str(one.model._meta.verbose_name_plural)) for one in registry)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncLog]) -> QuerySet[SyncLog]:
+        """Keep the changes of the chosen table."""
+        return queryset.filter(table=self.value()) if self.value() else queryset
+
+
 @admin.register(SyncLog)
 class SyncLogAdmin(ModelAdmin):
     """Lists changes and shows each with its fields before and after; nothing can be edited."""
 
-    list_display = ("recorded_at", "action", "table", "record_id", "fields_changed", "actor",
-                    "source", "seq")  # fmt: skip
-    list_filter = ("action", "table", "source", "recorded_at")
+    list_display = (
+        "recorded_at",
+        "action",
+        "table",
+        "record_id",
+        "fields_changed",
+        "actor",
+        "source",
+    )
+    list_filter = ("action", TableFilter, "source", "recorded_at")
     search_fields = ("=record_id", "=actor", "=request_id", "=client_id")
     search_help_text = _("Record, actor, request or client, exactly.")
-    date_hierarchy = None
     show_full_result_count = False
     list_per_page = 50
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("action", "table", "record_id", "difference")}),
-        (
-            _("Who and why"),
-            {"fields": ("actor", "actor_id", "source", "client_id", "request_id", "reason")},
-        ),  # fmt: skip
-        (
-            _("Position"),
-            {
-                "fields": (
-                    "seq",
-                    "transaction",
-                    "audience",
-                    "event",
-                    "cause",
-                    "latest",
-                    "recorded_at",
-                    "published_at",
-                )
-            },
-        ),  # fmt: skip
+        (_("Who and why"), {"fields": (*_WHO, "reason")}),
+        (_("Position"), {"fields": _WHERE}),
     )
     readonly_fields = ("difference",)
 
@@ -65,6 +85,11 @@ class SyncLogAdmin(ModelAdmin):
     def difference(self, entry: SyncLog) -> SafeString:
         """The record's fields before and after, changed ones first."""
         return render_to_string("admin/sync/difference.html", {"rows": differences(entry)})
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """List changes after publishing what waits, for only then is known what they changed."""
+        publish()
+        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -67,7 +67,7 @@ class Connection:
     @property
     def cursor(self) -> str | None:
         """The cursor the client may store now, or None while it does not hold everything."""
-        if not self.caught_up or self.is_held or self.behind or self.position is None:
+        if not self.caught_up or self.position is None:
             return None
         return self.position.cursor
 

@@ -133,13 +133,22 @@ class Relay:
                 return read.position
 
     def _fan_out(self, read: Tail) -> None:
-        before, self.position = self.position, read.position
-        if before is not None and before.epoch != read.position.epoch:
+        events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
+        self.position = read.position
+        if read.is_replaced:
             self._start_anew()
             return
-        events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
         for connection in list(self.connections):
-            connection.deliver(events, read.position)
+            self._deliver(connection, events, read.position)
+
+    def _deliver(self, connection: Connection, events: list[LiveEvent], position: Position) -> None:
+        """Deliver to one connection; what goes wrong there is no other's loss, nor its own: it is
+        caught up from the log."""
+        try:
+            connection.deliver(events, position)
+        except Exception:
+            logger.exception("A connection could not be served live.")
+            connection.fall_behind()
 
     def _start_anew(self) -> None:
         """Send every client to the log, which was replaced: it will start them from zero."""

@@ -33,11 +33,13 @@ class Page:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tail:
-    """What was published after a position, change by change."""
+    """What was published after a position, change by change; nothing where the log that position
+    belongs to has been replaced."""
 
     entries: list[SyncLog]
     position: Position
-    has_more: bool
+    has_more: bool = False
+    is_replaced: bool = False
 
 
 def changes_since(
@@ -67,13 +69,19 @@ def tail(start: Position | None, limit: int) -> Tail:
     """Publish what is pending and return the new entries after `start`, for every audience.
 
     Unlike pages the tail is not compacted: live clients hear each change that changed something.
-    A `start` of None, or of another epoch, gives just the position to start from.
+    A `start` of None gives just the position to start from.
     """
     end = publish()
-    if start is None or start.epoch != end.epoch or start.seq >= end.seq:
-        return Tail([], end, False)
-    found = SyncLog.objects.using(conf().DATABASE).filter(seq__gt=start.seq, seq__lte=end.seq)
-    entries = list(found.order_by("seq")[: limit + 1])
+    if start is None or start == end:
+        return Tail([], end)
+    if start.epoch != end.epoch or start.seq > end.seq:
+        return Tail([], end, is_replaced=True)
+    found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
+    entries = list(found.order_by("seq")[: limit + 2])
+    if entries and entries[0].seq == start.seq:
+        first = entries.pop(0)
+        if Position.of_entry(start.epoch, first).tag != start.tag:
+            return Tail([], end, is_replaced=True)
     has_more = len(entries) > limit
     entries = entries[:limit]
     reached = Position.of_entry(end.epoch, entries[-1]) if has_more else end
@@ -86,10 +94,19 @@ def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple
         return 0, False
     if isinstance(start, Position):
         return (start.seq, False) if _is_ours(start, end) else (0, True)
+    return _resolve_time(start, end)
+
+
+def _resolve_time(start: datetime.datetime, end: Position) -> tuple[int, bool]:
+    log_head = head(conf().DATABASE)
+    if start > log_head.published_at:
+        return end.seq, False
     published = SyncLog.objects.using(conf().DATABASE).published()
     first = published.filter(published_at__gte=start).order_by("published_at", "seq").first()
     after = end.seq if first is None or first.seq is None else first.seq - 1
-    return (after, False) if after >= _horizon() else (0, True)
+    # When the horizon itself was published is no longer known: it may have been after the start.
+    is_whole = after > log_head.horizon or not log_head.horizon
+    return (after, False) if is_whole else (0, True)
 
 
 def _is_ours(start: Position, end: Position) -> bool:

@@ -17,6 +17,8 @@ from tests.support.loopback import HOST, ServerFailed, wait_until_ready
 
 APPLICATION = "hubproject.asgi:application"
 LISTENING = re.compile(rf"Listening on TCP address {re.escape(HOST)}:(\d+)")
+LOGGED = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ([\w.]+): ")
+CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 STOP_SECONDS = 30
 
 
@@ -48,7 +50,7 @@ class Hub:
             settings=settings, redis_url=redis_url, extra=environment
         )
         self._process: subprocess.Popen[bytes] | None = None
-        self._traceback_expected = False
+        self._tracebacks_expected_of: list[str] = []
 
     @property
     def http_url(self) -> str:
@@ -128,14 +130,16 @@ class Hub:
         """Return all that the process and its predecessors have written."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def expect_traceback(self) -> None:
-        """Allow tracebacks in the log, in a test that provokes one."""
-        self._traceback_expected = True
+    def expect_traceback(self, logger: str = "") -> None:
+        """Allow tracebacks, or only those of a logger and its children, in a test that provokes
+        them."""
+        self._tracebacks_expected_of.append(logger)
 
     def complaint(self) -> str:
         """Return the log where it holds a traceback nobody announced, else nothing."""
         text = self.log_text()
-        if self._traceback_expected or "Traceback (most recent call last)" not in text:
+        expected = tuple(self._tracebacks_expected_of)
+        if all(logger.startswith(expected) for logger in loggers_of_tracebacks(text)):
             return ""
         return f"The hub on port {self.port} logged a traceback:\n{text}"
 
@@ -158,3 +162,14 @@ class Hub:
             log.seek(start)
             found = LISTENING.search(log.read().decode(errors="replace"))
         return int(found[1]) if found else None
+
+
+def loggers_of_tracebacks(log: str) -> list[str]:
+    """Return who logged each traceback; an empty name for one that was just printed."""
+    found = []
+    for traceback in re.finditer(r"^Traceback \(most recent call last\)", log, re.MULTILINE):
+        before = log[: traceback.start()].rstrip("\n").rpartition("\n")[2]
+        if not before.startswith(CHAINED):
+            header = LOGGED.match(before)
+            found.append(header[1] if header else "")
+    return found

@@ -47,7 +47,7 @@ class DeviceAdmin(DeviceModelAdmin):
             messages.WARNING,
         )
 
-    @admin.action(description=_("Revoke the selected devices"))
+    @admin.action(description=_("Revoke the selected devices"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         """Make the selected devices' tokens useless."""
         for device in queryset:

@@ -71,16 +71,12 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     Only a page that completes what the connection hears entitles the client to cursors.
     """
     await relay.refresh()
+    while connection.behind and not connection.transport.is_closing:
+        # Holding ends being behind; what was not sent live must have been sent from the log.
+        await drain(relay, connection)
     upto = _hold(relay, connection)
     try:
-        page = await in_database(
-            changes_since,
-            request.start,
-            connection.audiences if request.audiences is None else request.audiences,
-            limit=request.limit,
-            tables=request.tables,
-            upto=upto,
-        )
+        page = await _asked_page(connection, request, upto)
     except Exception:
         await _let_go(relay, connection, upto)
         raise
@@ -127,6 +123,17 @@ async def _send_pages(
             return
         else:
             upto = _hold(relay, connection)
+
+
+async def _asked_page(connection: Connection, request: Request, upto: Position) -> Page:
+    return await in_database(
+        changes_since,
+        request.start,
+        connection.audiences if request.audiences is None else request.audiences,
+        limit=request.limit,
+        tables=request.tables,
+        upto=upto,
+    )
 
 
 async def _page(connection: Connection, start: Start, upto: Position) -> Page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from typing import Any
 
-from django.conf import settings
+from channels.layers import channel_layers
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from realtime.conf import conf
@@ -16,7 +16,7 @@ from realtime.daphne import KNOWN_VERSIONS
 def core_layer_waits_long_enough(**kwargs: Any) -> list[CheckMessage]:
     """Check for the core Redis layer with redis-py 8, whose default read time-out of 5 s kills a
     consumer each time it expires (django/channels_redis#422)."""
-    layer = settings.CHANNEL_LAYERS.get(conf().CHANNEL_LAYER, {})
+    layer = channel_layers.configs.get(conf().CHANNEL_LAYER, {})
     if layer.get("BACKEND") != "channels_redis.core.RedisChannelLayer" or not _redis_is_8():
         return []
     hosts = layer.get("CONFIG", {}).get("hosts", [None])
@@ -35,7 +35,7 @@ def core_layer_waits_long_enough(**kwargs: Any) -> list[CheckMessage]:
 @register("realtime")
 def layer_is_configured(**kwargs: Any) -> list[CheckMessage]:
     """Check that the channel layer the hub announces through exists."""
-    if conf().CHANNEL_LAYER in settings.CHANNEL_LAYERS:
+    if conf().CHANNEL_LAYER in channel_layers:
         return []
     return [
         Warning(

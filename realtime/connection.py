@@ -67,7 +67,7 @@ class Connection:
     @property
     def cursor(self) -> str | None:
         """The cursor the client may store now, or None while it does not hold everything."""
-        if not self.caught_up or self.position is None:
+        if not self.caught_up or self.is_held or self.behind or self.position is None:
             return None
         return self.position.cursor
 
@@ -102,8 +102,8 @@ class Connection:
         if self._held is not None:
             self._hold_back(events)
             return
-        self.position = position
         self._send_live([event for event in events if self.hears(event)])
+        self.position = position  # only now: where sending fails, a catch-up starts before it
         if self.transport.unsent > conf().MAX_UNSENT_BYTES:
             self.fall_behind()
 

@@ -7,7 +7,9 @@ only versions that were read are used so; any other is served by plain ASGI.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import logging
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -15,6 +17,8 @@ from typing import Any, Final
 from realtime.codes import CloseCode
 from realtime.frames import Frame
 from realtime.transport import AsgiTransport, Send, Transport
+
+logger = logging.getLogger(__name__)
 
 KNOWN_VERSIONS: Final = ("4.2.",)
 MAX_REASON_BYTES: Final = 123
@@ -44,18 +48,27 @@ class DaphneTransport:
         self._closing = False
 
     def send(self, frame: Frame) -> None:
-        if self._is_open:
+        if not self._is_open:
+            return
+        try:
             self._protocol.sendData(frame.wire)
+        except Exception as error:
+            self._give_up(error)
 
     def close(self, code: CloseCode, reason: str) -> None:
         if not self._is_open:
             return
         self._closing = True
         text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-        self._protocol.sendCloseFrame(code=int(code), reasonUtf8=text.encode(), isReply=False)
+        try:
+            self._protocol.sendCloseFrame(code=int(code), reasonUtf8=text.encode(), isReply=False)
+        except Exception as error:
+            self._give_up(error)
 
     @property
     def unsent(self) -> int:
+        if self.is_gone:
+            return 0
         tcp = self._protocol.transport
         return len(tcp.dataBuffer) - int(tcp.offset) + int(tcp._tempDataLen)
 
@@ -72,6 +85,13 @@ class DaphneTransport:
 
     async def detach(self) -> None:
         self._closing = True
+
+    def _give_up(self, error: Exception) -> None:
+        """Drop a client that could not be sent to, instead of leaving it connected and deaf."""
+        self._closing = True
+        logger.warning("A client could not be sent to and is dropped: %r", error)
+        with contextlib.suppress(Exception):
+            self._protocol.dropConnection(abort=True)
 
     @property
     def _is_open(self) -> bool:

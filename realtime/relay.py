@@ -61,6 +61,8 @@ class Relay:
         self._users -= 1
         if self._users:
             return
+        # A relay holds its loop: kept, it would keep every loop that ever had one.
+        _relays.pop(self._loop, None)
         tasks, self._tasks = self._tasks, []
         self.position = None
         for task in tasks:

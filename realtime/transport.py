@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -50,6 +51,7 @@ class AsgiTransport:
         self._queue: deque[Frame | tuple[CloseCode, str]] = deque()
         self._unsent = 0
         self._closing = False
+        self._gone = False
         self._ready = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
 
@@ -77,10 +79,10 @@ class AsgiTransport:
 
     @property
     def is_gone(self) -> bool:
-        return self._closing and not self._queue
+        return self._gone
 
     async def detach(self) -> None:
-        self._closing = True
+        self._closing = self._gone = True
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 
@@ -98,16 +100,19 @@ class AsgiTransport:
                 self._unsent -= len(item.text)
             else:
                 await self._write_close(*item)
+                self._gone = True
         except Exception:  # servers raise errors of their own for a client that has gone
-            self._closing = True
-            self._queue.clear()
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """Close a client that could not be sent to, or not with the code asked for: autobahn's
+        `sendClose` refuses 1001. One that has not gone would stay connected, and deaf."""
+        self._closing = True
+        self._queue.clear()
+        self._unsent = 0
+        with contextlib.suppress(Exception):
+            await self._write_close(CloseCode.RESTARTING, "")
+        self._gone = True
 
     async def _write_close(self, code: CloseCode, reason: str) -> None:
-        message = {"type": "websocket.close", "code": int(code), "reason": reason}
-        try:
-            await self._send(message)
-        except Exception:
-            if code is not CloseCode.GOING_AWAY:
-                raise
-            # Daphne hands the code to autobahn's sendClose, which refuses 1001.
-            await self._send(message | {"code": int(CloseCode.RESTARTING)})
+        await self._send({"type": "websocket.close", "code": int(code), "reason": reason})

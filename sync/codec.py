@@ -82,12 +82,13 @@ def _same(value: Any) -> Any:
 
 
 def _integer(value: int) -> int | str:
+    value = int(value)  # of a subclass, for the JSON encoder knows the plain types alone
     return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value)
 
 
 def _float(value: float) -> float | str:
     if math.isfinite(value):
-        return value
+        return float(value) + 0.0  # zero for negative zero, which is equal to it
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
@@ -97,7 +98,7 @@ def _decimal(value: decimal.Decimal, places: int | None = None) -> str:
     if places is None or not value.is_finite():
         return str(value)
     with decimal.localcontext(prec=decimal.MAX_PREC):
-        return format(value.quantize(decimal.Decimal(1).scaleb(-places)), "f")
+        return format(value.quantize(decimal.Decimal(1).scaleb(-places)), "zf")
 
 
 def _datetime(value: datetime.datetime) -> str:
@@ -134,7 +135,7 @@ def _encode_other(value: Any, field: models.Field[Any, Any] | None) -> Any:
 _ENCODERS: Final[dict[type, Callable[[Any], Any]]] = {
     type(None): _same,
     bool: _same,
-    str: str,
+    str: str.__str__,
     int: _integer,
     float: _float,
     decimal.Decimal: _decimal,

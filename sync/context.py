@@ -26,7 +26,9 @@ FIXTURE: Final = "fixture"
 BACKFILL: Final = "backfill"
 SOURCES: Final = (REQUEST, ADMIN, WEBSOCKET, COMMAND, TASK, SHELL, FIXTURE, BACKFILL)
 
-MAX_REASON_LENGTH: Final = 255
+MAX_TEXT_LENGTH: Final = 255
+MAX_ID_LENGTH: Final = 64
+"""Longer texts are cut, for a save must not fail over what explains it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Context:
         if actor is None:
             return "", ""
         if isinstance(actor, str):
-            return "", actor
-        if getattr(actor, "is_anonymous", False) or actor.pk is None:
+            return "", actor[:MAX_TEXT_LENGTH]
+        if getattr(actor, "is_anonymous", False) or getattr(actor, "pk", None) is None:
             return "", ""
         return str(actor.pk), _label(actor)
 
@@ -86,9 +88,9 @@ def context(
     said: dict[str, Any] = {
         "actor": actor,
         "source": source,
-        "client_id": client_id,
-        "request_id": request_id,
-        "reason": reason[:MAX_REASON_LENGTH],
+        "client_id": client_id[:MAX_ID_LENGTH],
+        "request_id": request_id[:MAX_ID_LENGTH],
+        "reason": reason[:MAX_TEXT_LENGTH],
     }
     with entered(dataclasses.replace(current(), **{k: v for k, v in said.items() if v})):
         yield
@@ -106,14 +108,15 @@ def entered(new: Context) -> Iterator[None]:
 
 def _label(actor: Any) -> str:
     get_username = getattr(actor, "get_username", None)
-    return str(get_username() if get_username else actor)[:255]
+    return str(get_username() if get_username else actor)[:MAX_TEXT_LENGTH]
 
 
 @functools.cache
 def _process_source() -> str:
     """Name what this process is: argv tells a command from a shell, anything else is a task."""
-    program = Path(sys.argv[0]).name if sys.argv else ""
-    if program not in {"manage.py", "django-admin", "__main__.py"} or len(sys.argv) < 2:
+    program = Path(*sys.argv[:1])
+    is_django = program.name in {"manage.py", "django-admin"} or program.match("django/__main__.py")
+    if not is_django or len(sys.argv) < 2:
         return SHELL if hasattr(sys, "ps1") else TASK
     if sys.argv[1] in {"shell", "shell_plus", "dbshell"}:
         return SHELL

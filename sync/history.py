@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from sync import codec
 from sync.models import MOVED, SyncLog
 
 
@@ -18,7 +19,8 @@ class Difference:
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.before != self.after)
+        # As texts, for to Python `1`, `1.0` and `True` are equal.
+        return codec.to_json(self.before) != codec.to_json(self.after)
 
 
 def preceding(entry: SyncLog) -> SyncLog | None:

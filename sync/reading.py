@@ -157,8 +157,14 @@ def _page(
 def _whole_transactions(
     rows: list[SyncLog], following: SyncLog, since: datetime.datetime | None
 ) -> list[SyncLog]:
-    """Cut the page at a transaction's end; one that is larger than a page has to be split."""
-    whole = [row for row in rows if row.transaction != following.transaction]
+    """Cut the page at a transaction's end; one that is larger than a page has to be split.
+
+    Only the end is cut: an entry dropped from the middle would lie behind the page's position.
+    """
+    end = len(rows)
+    while end and rows[end - 1].transaction == following.transaction:
+        end -= 1
+    whole = rows[:end]
     return whole if _leads_beyond(whole, since) else rows
 
 

@@ -73,7 +73,7 @@ def record_deleted(
     """
     shape = shape_of(registry.get(model), model)
     alias = using or router.db_for_write(model)
-    rows = ((DELETE, shape.row_of(values)) for values in records)
+    rows = [(DELETE, shape.row_of(values)) for values in records]
     with transaction.atomic(using=alias, savepoint=False):
         return write_entries(shape, rows, alias)
 

@@ -21,6 +21,8 @@ ANY_CHANGE: Final = "*"
 
 MAX_AUDIENCE_LENGTH: Final = 255
 
+MAX_EVENT_LENGTH: Final = 128
+
 type_audience = str | Callable[[Any], str] | None
 
 _SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|key_?hash|otp|salt", re.IGNORECASE)
@@ -113,14 +115,13 @@ def register(
 
     Raises `RegistrationError` for anything that could not work later.
     """
-    model = model._meta.concrete_model or model
-    if model._meta.abstract:
-        raise RegistrationError(f"{model.__name__} is abstract: register its concrete models.")
+    model = _recordable(model)
+    synced = _synced_fields(model, fields, exclude)
     registration = Registration(
         model=model,
-        fields=_synced_fields(model, fields, exclude),
+        fields=synced,
         audience=_checked_audience(model, audience),
-        events=_checked_events(model, events or {}),
+        events=_checked_events(model, synced, events or {}),
     )
     registry.add(registration)
     return registration
@@ -129,6 +130,15 @@ def register(
 def looks_secret(field: models.Field[Any, Any]) -> bool:
     """Tell whether a field's name says that its value must not leave the server."""
     return bool(_SECRET.search(field.name))
+
+
+def _recordable(model: type[models.Model]) -> type[models.Model]:
+    model = model._meta.concrete_model or model
+    if model._meta.abstract:
+        raise RegistrationError(f"{model.__name__} is abstract: register its concrete models.")
+    if model._meta.app_label == "sync":
+        raise RegistrationError(f"{model.__name__} cannot sync: the log would record itself.")
+    return model
 
 
 def _synced_fields(
@@ -147,6 +157,8 @@ def _checked_audience(model: type[models.Model], audience: type_audience) -> Any
         return EVERYONE
     if callable(audience):
         return audience
+    if not audience:
+        raise RegistrationError(f"{model._meta.label}: the audience is empty.")
     for name in _template_fields(audience):
         if name not in {f.attname for f in model._meta.local_concrete_fields}:
             raise RegistrationError(
@@ -156,16 +168,22 @@ def _checked_audience(model: type[models.Model], audience: type_audience) -> Any
 
 
 def _checked_events(
-    model: type[models.Model], events: Mapping[str, Iterable[str] | str]
+    model: type[models.Model],
+    synced: frozenset[str],
+    events: Mapping[str, Iterable[str] | str],
 ) -> dict[str, frozenset[str] | None]:
     checked: dict[str, frozenset[str] | None] = {}
     for event, names in events.items():
+        if not 0 < len(event) <= MAX_EVENT_LENGTH:
+            raise RegistrationError(f"event {event!r}: use 1 to {MAX_EVENT_LENGTH} characters.")
         if names == ANY_CHANGE:
             checked[event] = None
             continue
         if isinstance(names, str):
             raise RegistrationError(f"event {event!r}: give a list of fields or {ANY_CHANGE!r}.")
-        checked[event] = frozenset(_attname(model, name) for name in names)
+        heard = checked[event] = frozenset(_attname(model, name) for name in names)
+        if unsynced := sorted(heard - synced):
+            raise RegistrationError(f"event {event!r}: {', '.join(unsynced)} does not sync.")
     return checked
 
 
@@ -185,4 +203,8 @@ def _attname(model: type[models.Model], name: str) -> str:
 
 
 def _template_fields(template: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise RegistrationError(f"audience {template!r}: {error}.") from error
+    return [name for _, name, _, _ in parsed if name is not None]

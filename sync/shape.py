@@ -67,7 +67,11 @@ class Shape:
 
     def instance(self, row: Sequence[Any], using: str) -> models.Model:
         """Return the row as an instance, for an audience that is a callable."""
-        return self.registration.model.from_db(using, self.names, row)
+        model = self.registration.model
+        # A historical model may have its fields in another order than the model of today has.
+        by_name = dict(zip(self.names, row, strict=True))
+        known = [f.attname for f in model._meta.concrete_fields if f.attname in by_name]
+        return model.from_db(using, known, [by_name[name] for name in known])
 
     def row_of(self, values: Mapping[str, Any]) -> list[Any]:
         """Return a mapping of column values as a row, or raise `CaptureError` naming the gap."""

@@ -142,15 +142,27 @@ def _matched_rows(compiler: Compiler, shape: Shape) -> list[Row]:
     query.clear_ordering(force=True)
     query.extra = {}
     query.select = ()
+    if query.group_by is not None:
+        query = _ungrouped(query, shape)
     query.add_fields(shape.names)
     features = compiler.connection.features
     query.select_for_update = features.has_select_for_update
     # PostgreSQL refuses to lock the nullable side of an outer join that a condition brought in.
     query.select_for_update_of = ("self",) if features.has_select_for_update_of else ()
     try:
-        return [tuple(row) for row in query.get_compiler(compiler.using).results_iter()]
+        rows = [tuple(row) for row in query.get_compiler(compiler.using).results_iter()]
     except EmptyResultSet:
         return []
+    # A join to many gives a row once for each of them.
+    return list({shape.key(row): row for row in rows}.values())
+
+
+def _ungrouped(query: Query, shape: Shape) -> Query:
+    """Return a query of the rows that a grouped one finds: PostgreSQL refuses to lock a group."""
+    query.add_fields([shape.model._meta.pk.name])
+    outer = Query(shape.model)
+    outer.add_q(models.Q(pk__in=query))
+    return outer
 
 
 def _execute_returning(

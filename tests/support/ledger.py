@@ -23,6 +23,11 @@ def heard_after(cursor: str | None, audience: str = EVERYONE) -> list[SyncLog]:
     return [entry for entry in entries.order_by("seq") if not entry.is_unchanged]
 
 
+def everything_heard() -> list[SyncLog]:
+    """Return `heard_after` from the beginning, or nothing while there is something to publish."""
+    return [] if SyncLog.objects.pending().exists() else heard_after(None)
+
+
 def missed_since(cursor: str | None, audience: str = EVERYONE) -> list[SyncLog]:
     """Return what a client who comes back with this cursor has to be sent: the newest change of
     each record, in order."""

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from realtime.devices import create_device, revoke_device
@@ -33,7 +34,7 @@ class Command(BaseCommand):
             user = users._default_manager.get_by_natural_key(options["username"])
         except users.DoesNotExist:
             raise CommandError(f"There is no user {options['username']!r}.") from None
-        _, token = create_device(user, options["name"])
+        _, token = create_device(user, _checked_name(options["name"]))
         self.stderr.write("The token is shown this once:", ending="\n")
         self.stdout.write(token)
 
@@ -49,3 +50,12 @@ class Command(BaseCommand):
             raise CommandError(f"There is no device {options['prefix']!r}: see `hub_device list`.")
         revoke_device(device)
         self.stdout.write(f"{device.name} is revoked.")
+
+
+def _checked_name(name: str) -> str:
+    """Return a name that every database stores whole, or raise `CommandError`."""
+    try:
+        Device._meta.get_field("name").clean(name, None)
+    except ValidationError as error:
+        raise CommandError(f"The name cannot be used: {' '.join(error.messages)}") from None
+    return name

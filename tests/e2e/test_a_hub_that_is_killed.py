@@ -1,0 +1,81 @@
+"""A hub dies in the middle of its work: the next one does that work, once."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from hubproject.models import Project
+from sync.models import SyncLog
+from tests.support import crashing
+from tests.support.coming_back import comes_back, is_whole
+from tests.support.follower import following
+from tests.support.ledger import everything_heard
+from tests.support.off_loop import eventually, off_loop
+from tests.support.varied import varied
+from tests.support.writers import Writers
+
+POINTS = {
+    "after giving the numbers, before the commit": (crashing.NUMBERED, 0),
+    "after moving the head, before the commit": (crashing.HEAD_MOVED, 0),
+    "after the commit, before the fan-out": (crashing.BEFORE_FAN_OUT, 3),
+}
+
+
+KILLS = 2  # of each hub
+
+
+def all_numbers():
+    return list(SyncLog.objects.published().order_by("seq").values_list("seq", flat=True))
+
+
+def write_three():
+    project = Project.objects.create(name="Move")
+    project.tasks.create(title="Order desks")
+    Project.objects.filter(pk=project.pk).update(name="Move house")
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_in_the_middle_of_publishing_loses_and_repeats_nothing(
+    start_hub, connect, token, tmp_path, point
+):
+    statement, published = POINTS[point]
+    trigger = tmp_path / "crash"
+    hub = start_hub(
+        **varied(
+            crashing.crashes_after(statement, trigger),
+            INSTALLED_APPS=["tests.support.crashing.CrashingConfig"],
+            REALTIME={"TICK": 3600},
+        )
+    )
+    client = await (await connect(hub, token=token)).join()
+    await off_loop(write_three)
+    trigger.touch()
+    await client.send({"type": "sync_request", "cursor": client.cursor})
+    assert (await off_loop(hub.wait)).code == -signal.SIGKILL
+    assert await off_loop(SyncLog.objects.published().count) == published
+    await client.wait_closed()
+    hub.start()
+    received = await comes_back(client)
+    assert [change["action"] for change in received] == ["insert", "update"]
+    assert await off_loop(all_numbers) == [1, 2, 3]
+
+
+async def test_hubs_that_are_killed_under_load_lose_and_repeat_nothing(
+    start_hub, connect, redis_url, token
+):
+    hubs = [start_hub(redis_url=redis_url) for _ in range(2)]
+    clients = [await (await connect(hub, token=token)).join() for hub in (*hubs, *hubs)]
+    async with following(*clients):
+        async with Writers().at_work():
+            for hub, client in zip(hubs * KILLS, clients * KILLS, strict=False):
+                known = len(client.received)
+                await eventually(lambda known=known, client=client: len(client.received) > known)
+                await off_loop(hub.kill)
+                await off_loop(hub.start)
+        await eventually(everything_heard)
+    for client in clients:
+        await is_whole(client)
+    given = await off_loop(all_numbers)
+    assert given == list(range(1, len(given) + 1))

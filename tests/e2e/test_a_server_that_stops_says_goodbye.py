@@ -1,0 +1,132 @@
+"""SIGTERM and SIGINT of a plain Daphne: every client hears why and when to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.loopback import HOST
+from tests.support.off_loop import off_loop
+from tests.support.slow_urls import ENTERED
+from tests.support.varied import varied
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+SECONDS_TO_END = 2
+HANDSHAKES = 5
+
+signals = pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+
+
+async def is_sent_away(client):
+    """Assert that the client is told when to come back, and then closed with 1001."""
+    code, reason = await client.wait_closed()
+    goodbye = client.received[-1]
+    assert (goodbye["type"], goodbye["code"], goodbye["reconnect"]) == ("goodbye", 1001, True)
+    assert goodbye["retryAfterMs"] >= 0
+    assert (code, reason) == (1001, goodbye["reason"])
+
+
+async def ends_well(hub):
+    """Assert that the process ends by itself, without an error and soon."""
+    ended = await off_loop(hub.wait)
+    assert ended.code == 0
+    assert ended.seconds < SECONDS_TO_END
+    assert hub.complaint() == ""
+
+
+@asynccontextmanager
+async def request(hub, text):
+    """Send a request, or a part of one, and leave it without an answer."""
+    reader, writer = await asyncio.open_connection(HOST, hub.port)
+    writer.write(text.encode())
+    await writer.drain()
+    yield reader
+    writer.close()
+
+
+def get(path):
+    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n"
+
+
+@signals
+async def test_every_client_hears_goodbye_and_is_closed_with_1001(hub, connect, token, number):
+    live = [await (await connect(hub, token=token)).join() for _ in range(5)]
+    waiting = await connect(hub)
+    hub.send_signal(number)
+    for client in (*live, waiting):
+        await is_sent_away(client)
+    await ends_well(hub)
+    assert len({client.received[-1]["retryAfterMs"] for client in live}) > 1, "all return at once"
+
+
+@signals
+async def test_a_client_whose_handshake_has_just_happened_hears_goodbye_too(
+    hub, connect, token, number
+):
+    client = await connect(hub)
+    for _ in range(HANDSHAKES):
+        hub.send_signal(number)
+        await is_sent_away(client)
+        await ends_well(hub)
+        hub.start()
+        await client.connect()
+
+
+@signals
+async def test_a_handshake_and_a_half_sent_request_do_not_spoil_the_goodbye(
+    hub, connect, token, number
+):
+    live = await (await connect(hub, token=token)).join()
+    async with request(hub, "GET /login/ HTTP/1.1\r\nHost:"):
+        fresh = await connect(hub)
+        hub.send_signal(number)
+        await is_sent_away(live)
+        await is_sent_away(fresh)
+        await ends_well(hub)
+
+
+@signals
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_requests_in_flight_do_not_keep_the_server(start_hub, connect, token, kind, number):
+    hub = start_hub(**varied(ROOT_URLCONF="tests.support.slow_urls"))
+    client = await (await connect(hub, token=token)).join()
+    async with request(hub, get(f"/slow/{kind}/")) as answer:
+        await client.expect("event", event=ENTERED, data=kind)
+        hub.send_signal(number)
+        await is_sent_away(client)
+        await ends_well(hub)
+        assert b"late" not in await answer.read()
+
+
+async def test_a_client_that_does_not_answer_the_close_does_not_keep_the_server(
+    hub, connect, token
+):
+    async with request(hub, handshake()) as mute:
+        assert await mute.readuntil(b"\r\n\r\n")
+        client = await (await connect(hub, token=token)).join()
+        hub.send_signal(signal.SIGTERM)
+        await is_sent_away(client)
+        await ends_well(hub)
+
+
+def handshake():
+    return (
+        f"GET /ws/ HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+
+
+async def test_the_clients_of_a_restarted_server_miss_nothing(hub, connect, token, tasks):
+    client = await (await connect(hub, token=token)).join()
+    hub.send_signal(signal.SIGTERM)
+    await off_loop(tasks[0].delete)
+    await is_sent_away(client)
+    await ends_well(hub)
+    await off_loop(tasks[1].delete)
+    hub.start()
+    await client.reconnect()
+    assert len(client.state) == 2
+    assert client.repeated == 0

@@ -1,0 +1,128 @@
+"""Entries of the log as messages: what is said of a change, and what is left out."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+
+import pytest
+
+from realtime.encoding import LiveEvent, sync_response, timestamp
+from sync.cursor import Position
+from sync.reading import Page
+from tests.realtime.doubles import EPOCH, NOON, entry, live_event, position
+
+CHANGE = {
+    "table": "tasks",
+    "recordId": "7",
+    "action": "update",
+    "data": {"id": 7},
+    "changed": ["title"],
+    "audience": "everyone",
+    "timestamp": "2026-01-31T12:00:00.000000Z",
+    "cursor": position(7).cursor,
+    "transaction": str(uuid.UUID(int=7)),
+}
+
+
+def test_an_event_says_what_changed_and_where_the_log_stands():
+    assert json.loads(live_event(7).frame.text) == {
+        "type": "event",
+        "event": "task.updated",
+        "data": CHANGE,
+        "timestamp": CHANGE["timestamp"],
+        "cursor": CHANGE["cursor"],
+    }
+
+
+def test_an_event_for_a_client_that_has_not_caught_up_holds_no_cursor_anywhere():
+    message = json.loads(live_event(7).frame_without_cursor.text)
+    assert "cursor" not in message
+    assert message["data"] == {name: CHANGE[name] for name in CHANGE if name != "cursor"}
+
+
+def test_each_form_of_an_event_is_encoded_once():
+    event = live_event(7)
+    assert event.frame is event.frame
+    assert event.frame_without_cursor is event.frame_without_cursor
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"client_id": "laptop"}, {"origin": "laptop"}),
+        ({"cause": "moved", "data": "", "action": "delete"}, {"cause": "moved"}),
+        ({"changed": "[]"}, {"changed": []}),
+        ({"record_id": '["A",1]'}, {"recordId": '["A",1]'}),
+        ({"data": '{"name":"Zoë \\"Z\\""}'}, {"data": {"name": 'Zoë "Z"'}}),
+    ],
+)
+def test_what_an_entry_holds_is_said(fields, expected):
+    change = json.loads(live_event(7, **fields).frame.text)["data"]
+    assert expected.items() <= change.items()
+
+
+@pytest.mark.parametrize(
+    ("fields", "absent"),
+    [
+        ({"client_id": ""}, "origin"),
+        ({"cause": ""}, "cause"),
+        ({"changed": None}, "changed"),
+        ({"data": ""}, "data"),
+    ],
+)
+def test_what_an_entry_does_not_hold_is_left_out(fields, absent):
+    assert absent not in json.loads(live_event(7, **fields).frame.text)["data"]
+
+
+def test_nothing_of_who_and_why_is_told_to_clients():
+    text = live_event(
+        7, actor_id="17", actor="ada.lovelace", reason="secret reason", request_id="request-9"
+    ).frame.text
+    assert not any(word in text for word in ("ada", "secret", "request-9", '"17"'))
+
+
+def page(*entries, has_more=False, reset=False):
+    return Page(list(entries), position(9), has_more, reset)
+
+
+def test_a_page_holds_its_changes_and_where_to_go_on():
+    assert json.loads(sync_response(page(entry(7)), "r1").text) == {
+        "type": "sync_response",
+        "changes": [CHANGE],
+        "syncTimestamp": "2026-01-31T12:00:00.000000Z",
+        "cursor": position(9).cursor,
+        "hasMore": False,
+        "id": "r1",
+    }
+
+
+def test_a_page_without_an_id_that_starts_anew_and_goes_on():
+    message = json.loads(sync_response(page(has_more=True, reset=True)).text)
+    assert (message["changes"], message["hasMore"], message["reset"]) == ([], True, True)
+    assert "id" not in message
+
+
+def test_a_page_may_be_told_to_hold_no_cursor_anywhere():
+    message = json.loads(sync_response(page(entry(7)), with_cursor=False).text)
+    assert "cursor" not in message
+    assert "cursor" not in message["changes"][0]
+
+
+def test_a_page_of_changes_and_the_events_of_the_same_changes_say_the_same():
+    entries = [entry(3, client_id="laptop"), entry(4, action="delete", data="", cause="moved")]
+    changes = json.loads(sync_response(page(*entries)).text)["changes"]
+    events = [json.loads(LiveEvent(EPOCH, one).frame.text)["data"] for one in entries]
+    assert changes == events
+
+
+def test_a_timestamp_is_utc_with_microseconds():
+    east = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+    moment = datetime.datetime(2026, 1, 31, 17, 30, tzinfo=east)
+    assert timestamp(moment) == timestamp(NOON) == "2026-01-31T12:00:00.000000Z"
+
+
+def test_the_sync_timestamp_is_that_of_the_position_and_not_of_the_clock():
+    at = Position(EPOCH, 1, published_at=NOON)
+    assert json.loads(sync_response(Page([], at, False)).text)["syncTimestamp"] == timestamp(NOON)

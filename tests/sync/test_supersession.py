@@ -1,0 +1,177 @@
+"""What a new entry does to the earlier ones of its record, and who no longer hears of it."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db.models.signals import post_save
+
+from sync.models import SyncLog
+from sync.publishing import publish
+from tests.sync.observing import pending, published
+from tests.testapp.models import Memo, Owner, Stock
+
+pytestmark = pytest.mark.django_db
+
+
+A = uuid.UUID(int=1)
+
+
+def in_order():
+    return [(entry.record_id, entry.action, entry.audience) for entry in published()]
+
+
+def test_an_update_names_the_fields_it_changed():
+    stock = Stock.objects.create(sku="a", warehouse="n", quantity=1)
+    Stock.objects.update(quantity=2)
+    Stock.objects.update(sku="b", warehouse="s")
+    stock.delete()
+    publish()
+    assert [entry.changed_names for entry in published()] == [
+        None, ["quantity"], ["sku", "warehouse"], None,
+    ]  # fmt: skip
+
+
+def test_the_changed_fields_are_the_same_however_often_is_published():
+    stock = Stock.objects.create(sku="a", warehouse="n", quantity=1)
+    for quantity in (2, 3):
+        publish()
+        stock.quantity = quantity
+        stock.save()
+    publish()
+    assert [entry.changed_names for entry in published()] == [None, ["quantity"], ["quantity"]]
+
+
+def test_only_the_newest_entry_of_a_record_is_the_latest():
+    one, other = Owner.objects.create(name="a"), Owner.objects.create(name="b")
+    publish()
+    one.name = "c"
+    one.save()
+    one.name = "d"
+    one.save()
+    publish()
+    latest = [entry for entry in published() if entry.latest]
+    assert [(entry.record_id, entry.values["name"]) for entry in latest] == [
+        (str(other.pk), "b"), (str(one.pk), "d"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_an_update_that_changed_nothing_is_no_event_and_not_the_latest(between):
+    owner = Owner.objects.create(name="a")
+    between()
+    owner.save()
+    between()
+    owner.save()
+    publish()
+    made, *unchanged = published()
+    assert [entry.is_unchanged for entry in unchanged] == [True, True]
+    assert [(entry.changed_names, entry.event) for entry in unchanged] == [([], ""), ([], "")]
+    assert [entry.latest for entry in unchanged] == [False, False]
+    assert made.latest
+    assert not made.is_unchanged
+
+
+def test_an_update_of_a_record_the_log_does_not_know_is_an_event():
+    pending("7", A)
+    publish()
+    [entry] = published()
+    assert (entry.changed, entry.event, entry.latest) == (None, "owner.updated", True)
+
+
+def test_a_record_that_moves_is_deleted_for_the_audience_it_left(red, blue):
+    memo = Memo.objects.create(team=red, text="a")
+    publish()
+    Memo.objects.update(team=blue)
+    before = SyncLog.objects.get(table="testapp_memo", seq=None)
+    publish()
+    made, left, came = [entry for entry in published() if entry.table == "testapp_memo"]
+    assert (left.action, left.cause, left.audience) == ("delete", "moved", f"team:{red.pk}")
+    assert (left.record_id, left.values, left.changed) == (str(memo.pk), {}, None)
+    assert (left.transaction, left.source) == (came.transaction, came.source)
+    assert (came.pk, came.action, came.audience) == (before.pk, "update", f"team:{blue.pk}")
+    assert came.changed_names == ["team_id"]
+    assert [entry.latest for entry in (made, left, came)] == [False, True, True]
+    assert left.seq + 1 == came.seq
+
+
+def test_the_entry_of_a_move_is_announced(red, blue):
+    Memo.objects.create(team=red, text="a")
+    Memo.objects.update(team=blue)
+    heard = []
+
+    def hear(instance, **kwargs):
+        heard.append((instance.cause, instance.seq))
+
+    post_save.connect(hear, sender=SyncLog)
+    try:
+        publish()
+    finally:
+        post_save.disconnect(hear, sender=SyncLog)
+    assert heard == [("moved", 4)]
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_a_record_that_moves_there_and_back_is_where_it_is(red, blue, between):
+    memo = Memo.objects.create(team=red, text="a")
+    for team in (blue, red, blue, red):
+        between()
+        Memo.objects.update(team=team)
+    publish()
+    latest = [entry for entry in published() if entry.latest and entry.table == "testapp_memo"]
+    assert [(entry.action, entry.audience) for entry in latest] == [
+        ("delete", f"team:{blue.pk}"), ("update", f"team:{red.pk}"),
+    ]  # fmt: skip
+    assert {entry.record_id for entry in latest} == {str(memo.pk)}
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_a_record_that_moved_and_is_deleted_is_gone_for_everybody(red, blue, between):
+    memo = Memo.objects.create(team=red, text="a")
+    between()
+    Memo.objects.update(team=blue)
+    between()
+    memo.delete()
+    publish()
+    latest = [entry for entry in published() if entry.latest and entry.table == "testapp_memo"]
+    assert [(entry.action, entry.cause, entry.audience) for entry in latest] == [
+        ("delete", "moved", f"team:{red.pk}"), ("delete", "", f"team:{blue.pk}"),
+    ]  # fmt: skip
+    assert latest[1].values["text"] == "a"
+
+
+def test_an_audience_that_changes_without_a_field_is_a_move(register, red):
+    audience = ["one"]
+    register(Memo, audience=lambda memo: audience[0])
+    memo = Memo.objects.create(team=red, text="a")
+    audience[0] = "other"
+    memo.save()
+    publish()
+    assert in_order()[1:] == [
+        (str(memo.pk), "insert", "one"),
+        (str(memo.pk), "delete", "one"),
+        (str(memo.pk), "update", "other"),
+    ]
+    assert published()[-1].event == "memo.updated"
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_a_record_that_is_deleted_and_made_again_is_a_new_one(between):
+    Owner.objects.create(pk=7, name="a").delete()
+    between()
+    Owner.objects.create(pk=7, name="a")
+    publish()
+    *_, gone, made = published()
+    assert (gone.action, gone.latest) == ("delete", False)
+    assert (made.action, made.latest, made.changed) == ("insert", True, None)
+    assert made.event == "owner.created"
+
+
+def test_a_record_that_is_made_again_elsewhere_does_not_move(red, blue):
+    Memo.objects.create(pk=7, team=red, text="a").delete()
+    Memo.objects.create(pk=7, team=blue, text="a")
+    publish()
+    memos = [entry for entry in published() if entry.table == "testapp_memo"]
+    assert [entry.cause for entry in memos] == ["", "", ""]
+    assert [entry.action for entry in memos if entry.latest] == ["delete", "insert"]

@@ -66,7 +66,7 @@ def narrowed(asked: list[str] | None, held: frozenset[str] | None) -> frozenset[
 
 
 async def answer(relay: Relay, connection: Connection, request: Request) -> None:
-    """Answer a request with one page, as fresh as the moment of asking.
+    """Answer a request with one page, from a look at the log that began after the asking.
 
     Only a page that completes what the connection hears entitles the client to cursors.
     """

@@ -51,7 +51,7 @@ class Conf:
     """How long the connections of a silent process are still counted."""
     SHUTDOWN_TIMEOUT: float = 1.0
     """How long a stopping server waits for the closing handshakes of its clients."""
-    EXIT_TIMEOUT: float = 1.75
+    EXIT_TIMEOUT: float = 1.5
     """How long a stopping process may live on for requests that run on threads, whose clients
     have gone; 0 waits for as long as they take."""
     RETRY_AFTER: tuple[float, float] = (0.5, 5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from django.utils import timezone
@@ -16,6 +16,9 @@ from realtime.frames import Frame
 from realtime.messages import Goodbye, encode, given
 from realtime.transport import Transport
 from sync.cursor import Position
+
+BATCH_BYTES: Final = 64 * 1024
+"""Bytes of record data at which a frame with several events is closed."""
 
 _BATCH: Final = '{{"type":"events","events":[{}]}}'
 
@@ -102,10 +105,14 @@ class Connection:
         if self._held is not None:
             self._hold_back(events)
             return
-        self._send_live([event for event in events if self.hears(event)])
-        self.position = position  # only now: where sending fails, a catch-up starts before it
-        if self.transport.unsent > conf().MAX_UNSENT_BYTES:
-            self.fall_behind()
+        for part in self._parts([event for event in events if self.hears(event)]):
+            self._send_live(part)
+            # Only now: where sending fails, a catch-up starts before it.
+            self.position = part[-1].position
+            if self.transport.unsent > conf().MAX_UNSENT_BYTES:
+                self.fall_behind()
+                return
+        self.position = position
 
     def fall_behind(self) -> None:
         """Stop live messages: from here on the client is served from the log."""
@@ -140,9 +147,24 @@ class Connection:
             self._overflowed = True
             self._held.clear()
 
+    def _parts(self, events: list[LiveEvent]) -> Iterator[list[LiveEvent]]:
+        """Yield what goes into one frame each, for a client is looked at between two frames."""
+        if not self.batch:
+            yield from ([event] for event in events)
+            return
+        part: list[LiveEvent] = []
+        size = 0
+        for event in events:
+            part.append(event)
+            size += len(event.entry.data)
+            if size > BATCH_BYTES:
+                yield part
+                part, size = [], 0
+        if part:
+            yield part
+
     def _send_live(self, events: list[LiveEvent]) -> None:
         frames = [e.frame if self.caught_up else e.frame_without_cursor for e in events]
-        if self.batch and len(frames) > 1:
+        if len(frames) > 1:
             frames = [Frame(_BATCH.format(",".join(frame.text for frame in frames)))]
-        for frame in frames:
-            self.transport.send(frame)
+        self.transport.send(frames[0])

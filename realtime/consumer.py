@@ -91,3 +91,7 @@ def _decode(text: str | None) -> ClientMessage:
     if len(text) > limit or len(text.encode(errors="replace")) > limit:
         raise TooLarge(f"A message may have {limit} bytes.")
     return decode(text)
+
+
+# Servers import their routes, and with them this module, before they serve anything.
+shutdown.install()

@@ -19,9 +19,9 @@ from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import (
     BadToken,
+    ErrorCode,
     Forbidden,
     InvalidMessage,
-    RealtimeError,
     Unauthenticated,
     wire_error,
 )
@@ -78,7 +78,7 @@ class Conversation:
     def send_error(self, error: Exception, request_id: str | int | None) -> None:
         """Tell the client what was wrong with its message."""
         code, text, retryable = wire_error(error)
-        if not isinstance(error, RealtimeError) and retryable:
+        if _is_ours(error):
             logger.error("A message could not be answered: %s", error, exc_info=error)
         self._send(ErrorMessage(code=code, message=text, retryable=retryable, id=given(request_id)))
 
@@ -112,13 +112,14 @@ class Conversation:
     async def _hello(self, message: Hello) -> None:
         """Answer `hello`; after the last await, so that no live event passes the holding."""
         cursor = None if message.cursor is None else Position.parse(message.cursor)
-        new_id = message.client_id is not None and self._chosen_id is None
-        if new_id:
+        known = self._connection.identity
+        is_unnamed = self._chosen_id is None
+        if is_unnamed:
             self._choose_id(message.client_id)
         if message.token is not None:
             await self._authenticate(message.token)
-        elif new_id and self._connection.identity is not None:
-            await self._identify(self._connection.identity.user)
+        if known is not None and is_unnamed and self._chosen_id is not None:
+            await self._identify(known.user)
         if self._connection.identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
         self._narrow(message)
@@ -155,17 +156,18 @@ class Conversation:
             self.send_error(Forbidden("The client id is not yours; another one was given."), None)
         client = self._scope.get("client") or ("",)
         self._connection.address = str(client[0])[:64]
+        if self._connection.identity is None:  # else `hello` may have narrowed them
+            self._connection.audiences = identity.audiences
         self._connection.identity = identity
-        self._connection.audiences = identity.audiences
         self._relay.members_changed.set()
 
     def _narrow(self, message: Hello) -> None:
         """Hear less from now on; what was left out cannot be had back on this connection."""
         connection = self._connection
-        connection.tables = catchup.narrowed(message.tables, connection.tables)
-        connection.audiences = (
-            catchup.narrowed(message.audiences, connection.audiences) or frozenset()
-        )
+        tables = catchup.narrowed(message.tables, connection.tables)
+        audiences = catchup.narrowed(message.audiences, connection.audiences)
+        connection.tables = tables
+        connection.audiences = audiences or frozenset()
         connection.batch = message.batch
 
     def _welcome(self, message: Hello) -> None:
@@ -203,7 +205,7 @@ class Conversation:
             self._connection.goodbye(CloseCode.BAD_TOKEN, str(error))
         except Exception as error:
             self.send_error(error, request_id)
-            if self._connection.identity is None and not isinstance(error, RealtimeError):
+            if self._connection.identity is None and _is_ours(error):
                 # Unknown to the relay it would wait for ever: let the client try again.
                 self._connection.goodbye(CloseCode.RESTARTING, "The server is not ready.", 1.0)
 
@@ -231,3 +233,8 @@ class Conversation:
         self._connection.goodbye(
             CloseCode.NO_AUTHENTICATION, f"Nobody authenticated within {seconds:g} seconds."
         )
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell whether the server failed, and not the client's message."""
+    return wire_error(error)[0] is ErrorCode.INTERNAL

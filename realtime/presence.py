@@ -8,7 +8,8 @@ import dataclasses
 import datetime
 import logging
 import uuid
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.utils import timezone
@@ -75,25 +76,29 @@ async def keep(relay: Relay) -> None:
             relay.members_changed.clear()
             stored = await _keep_once(relay, stored)
     finally:
-        if stored:
-            await _safely(relay.id, stored, {})
+        await _safely(leave_all, relay.id)
 
 
 async def _keep_once(
     relay: Relay, stored: dict[uuid.UUID, ConnectionInfo]
 ) -> dict[uuid.UUID, ConnectionInfo]:
     present = {one.id: info for one in relay.connections if (info := _info(relay, one))}
-    if await _safely(relay.id, stored, present):
+    if await _safely(_store, relay.id, stored, present):
         return present
     relay.members_changed.set()
     await asyncio.sleep(conf().TICK)
     return stored
 
 
-async def _safely(relay_id: uuid.UUID, *rows: dict[uuid.UUID, ConnectionInfo]) -> bool:
+async def _safely(write: Callable[..., None], *args: Any) -> bool:
     """Store what changed; presence that cannot be stored is no reason to end anything."""
+    writing = asyncio.ensure_future(in_database(write, *args))
     try:
-        await in_database(_store, relay_id, *rows)
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        # Its thread goes on: what it writes after the rows were removed would stay.
+        await asyncio.wait([writing])
+        raise
     except Exception as error:
         logger.warning("Presence could not be stored: %s", error)
         return False

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import dataclasses
 import logging
 import uuid
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from realtime import hints, presence
@@ -23,9 +24,13 @@ from realtime.database import in_database
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from sync.cursor import Position
+from sync.models import SyncLog
 from sync.reading import Tail, tail
 
 logger = logging.getLogger(__name__)
+
+PART_BYTES: Final = 64 * 1024
+"""Bytes of record data that are handed to all connections before the server may write them."""
 
 
 class Relay:
@@ -128,11 +133,14 @@ class Relay:
                 self._succeeded(waiting, position)
 
     async def _advance(self) -> Position:
-        while True:
-            read = await in_database(tail, self.position, conf().RELAY_BATCH)
-            self._fan_out(read)
-            if not read.has_more:
-                return read.position
+        """Look once: whoever waits for a look must not wait until a flood of changes has passed."""
+        read = await in_database(tail, self.position, conf().RELAY_BATCH)
+        for part in _parts(read):
+            self._fan_out(part)
+            await asyncio.sleep(0)  # to let the server write: the clients that read keep up
+        if read.has_more:
+            self._wake.set()
+        return read.position
 
     def _fan_out(self, read: Tail) -> None:
         events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
@@ -176,6 +184,19 @@ class Relay:
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task in an empty context: it outlives the client whose arrival started it."""
         return self._loop.create_task(coroutine, context=contextvars.Context())
+
+
+def _parts(read: Tail) -> Iterator[Tail]:
+    """Cut what was read into parts that a connection can take at once."""
+    entries: list[SyncLog] = []
+    size = 0
+    for entry in read.entries:
+        entries.append(entry)
+        size += len(entry.data)
+        if size > PART_BYTES:
+            yield Tail(entries, Position.of_entry(read.position.epoch, entry))
+            entries, size = [], 0
+    yield dataclasses.replace(read, entries=entries)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

@@ -33,7 +33,11 @@ POLL: Final = 0.02
 SPREAD_PER_CONNECTION: Final = 0.002
 """Seconds by which each connection widens the range of reconnects."""
 
+CANCEL_TIMEOUT: Final = 0.25
+"""Seconds that applications get to end in, once they are cancelled."""
+
 _connections: WeakSet[Connection] = WeakSet()
+_applications: WeakSet[asyncio.Task[Any]] = WeakSet()
 _in_progress = False
 _installed = False
 
@@ -44,9 +48,12 @@ def in_progress() -> bool:
 
 
 def watch(connection: Connection) -> None:
-    """Say goodbye to this connection when the server stops."""
+    """Say goodbye to this connection when the server stops, and end the task that serves it."""
     _connections.add(connection)
-    _install()
+    application = asyncio.current_task()
+    assert application is not None, "a connection is served by a task"
+    _applications.add(application)
+    install()
 
 
 def forget(connection: Connection) -> None:
@@ -65,7 +72,9 @@ def say_goodbye(connection: Connection) -> None:
     )
 
 
-def _install() -> None:
+def install() -> None:
+    """Have this process leave well; to be called early, for a server that no client has reached
+    yet must end in time as well."""
     global _installed
     if _installed or not is_daphne():
         return
@@ -102,6 +111,17 @@ async def _left(leaving: list[Connection]) -> None:
         logger.info("Some clients did not answer the close, leaving without them.")
     except Exception as error:
         logger.warning("Presence could not be removed: %s", error)
+    await _cancel_applications()
+
+
+async def _cancel_applications() -> None:
+    """End the applications of clients that have not answered: Daphne's own cancelling fails after
+    a handshake, and a coroutine that is suspended when Python ends may crash it."""
+    running = [application for application in _applications if not application.done()]
+    for application in running:
+        application.cancel()
+    if running:
+        await asyncio.wait(running, timeout=CANCEL_TIMEOUT)
 
 
 def _exit_in_time() -> None:

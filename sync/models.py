@@ -58,6 +58,9 @@ class SyncLogQuerySet(models.QuerySet["SyncLog"]):
         _refuse_unless_maintaining("delete()")
         return super().delete()
 
+    # Without it the manager gets a `delete()` that empties the log without naming a single entry.
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
     def bulk_update(self, objs: Iterable[SyncLog], *args: Any, **kwargs: Any) -> int:
         _refuse_unless_maintaining("bulk_update()")
         return super().bulk_update(objs, *args, **kwargs)

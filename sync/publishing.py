@@ -36,15 +36,40 @@ _NUMBER: Final = (
 
 
 def publish(using: str | None = None) -> Position:
-    """Number every committed entry that has no number yet, and return the end of the log.
+    """Number every entry that is committed and has no number yet, and return the end of the log.
 
     Idempotent and safe to call from any process at any time; writers never wait for it, except
     for the one write lock of SQLite.
     """
     alias = using or conf().DATABASE
-    while SyncLog.objects.using(alias).pending().exists():
-        _publish_batch(alias)
+    while publish_batch(alias):
+        pass
     return Position.of_head(head(alias))
+
+
+def publish_batch(using: str) -> bool:
+    """Number whole transactions, all or none of them; return whether more waited for a number.
+
+    For a caller that has other work to do between two batches.
+    """
+    if not SyncLog.objects.using(using).pending().exists():
+        return False
+    head(using)  # before the transaction, whose first statement has to be the one that locks
+    with transaction.atomic(using=using), log_maintenance():
+        locked = _locked_head(using)
+        transactions, is_all = _next_transactions(using)
+        if not transactions:  # another pass held the lock and did the work
+            return False
+        locked.published_at = max(timezone.now(), locked.published_at)
+        moved: list[SyncLog] = []
+        for entries in _chunks(using, transactions):
+            moved += _number(using, locked, entries)
+        locked.save(using=using)
+        for entry in moved:
+            post_save.send(
+                SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
+            )
+    return not is_all
 
 
 def head(using: str) -> LogHead:
@@ -53,22 +78,6 @@ def head(using: str) -> LogHead:
     if found is None:
         found, _ = LogHead.objects.using(using).get_or_create(pk=LogHead.SINGLETON)
     return found
-
-
-def _publish_batch(using: str) -> None:
-    """Number whole transactions, all or none of them."""
-    head(using)  # before the transaction, whose first statement has to be the one that locks
-    with transaction.atomic(using=using), log_maintenance():
-        locked = _locked_head(using)
-        locked.published_at = max(timezone.now(), locked.published_at)
-        moved: list[SyncLog] = []
-        for entries in _chunks(using, _next_transactions(using)):
-            moved += _number(using, locked, entries)
-        locked.save(using=using)
-        for entry in moved:
-            post_save.send(
-                SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
-            )
 
 
 def _locked_head(using: str) -> LogHead:
@@ -80,8 +89,9 @@ def _locked_head(using: str) -> LogHead:
     return rows.get()
 
 
-def _next_transactions(using: str) -> list[uuid.UUID]:
-    """Return the next committed transactions in order, a batch of entries or one transaction.
+def _next_transactions(using: str) -> tuple[list[uuid.UUID], bool]:
+    """Return the next committed transactions in order, a batch of entries or one transaction, and
+    whether that is all there are.
 
     Ordered by their highest id: a transaction that waited for another's row lock wrote that
     record's entry after the other had committed, so its highest id is greater, while its lowest
@@ -94,9 +104,9 @@ def _next_transactions(using: str) -> list[uuid.UUID]:
     for transaction_id, _, entries in waiting[: conf().PUBLISH_BATCH]:
         total += entries
         if taken and total > conf().PUBLISH_BATCH:
-            break
+            return taken, False
         taken.append(transaction_id)
-    return taken
+    return taken, len(taken) < conf().PUBLISH_BATCH
 
 
 def _chunks(using: str, transactions: list[uuid.UUID]) -> Iterator[list[SyncLog]]:

@@ -10,7 +10,7 @@ from typing import Final
 from sync.conf import conf
 from sync.cursor import Position
 from sync.models import SyncLog, SyncLogQuerySet
-from sync.publishing import head, publish
+from sync.publishing import head, publish, publish_batch
 
 ENTRY_OVERHEAD: Final = 400
 """Bytes that a change takes on the wire besides its data, for the size limit of pages."""
@@ -66,14 +66,16 @@ def changes_since(
 
 
 def tail(start: Position | None, limit: int) -> Tail:
-    """Publish what is pending and return the new entries after `start`, for every audience.
+    """Publish a batch of what is pending and return the new entries after `start`, for every
+    audience.
 
     Unlike pages the tail is not compacted: live clients hear each change that changed something.
     A `start` of None gives just the position to start from.
     """
-    end = publish()
+    is_publishing = publish_batch(conf().DATABASE)
+    end = Position.of_head(head(conf().DATABASE))
     if start is None or start == end:
-        return Tail([], end)
+        return Tail([], end, is_publishing)
     if start.epoch != end.epoch or start.seq > end.seq:
         return Tail([], end, is_replaced=True)
     found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
@@ -82,10 +84,11 @@ def tail(start: Position | None, limit: int) -> Tail:
         first = entries.pop(0)
         if Position.of_entry(start.epoch, first).tag != start.tag:
             return Tail([], end, is_replaced=True)
-    has_more = len(entries) > limit
+    is_cut = len(entries) > limit
     entries = entries[:limit]
-    reached = Position.of_entry(end.epoch, entries[-1]) if has_more else end
-    return Tail([entry for entry in entries if not entry.is_unchanged], reached, has_more)
+    reached = Position.of_entry(end.epoch, entries[-1]) if is_cut else end
+    news = [entry for entry in entries if not entry.is_unchanged]
+    return Tail(news, reached, is_cut or is_publishing)
 
 
 def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple[int, bool]:

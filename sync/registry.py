@@ -25,7 +25,9 @@ MAX_EVENT_LENGTH: Final = 128
 
 type_audience = str | Callable[[Any], str] | None
 
-_SECRET = re.compile(r"passw|secret|token|api_?key|private_?key|key_?hash|otp|salt", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|secret|token|api_?key|private_?key|key_?hash|(^|_)(otp|salt)(_|$)", re.IGNORECASE
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.support.channel import Eavesdropper
 from tests.support.loopback import HOST
-from tests.support.off_loop import off_loop
+from tests.support.off_loop import eventually, off_loop
 from tests.support.slow_urls import ENTERED
 from tests.support.varied import varied
 
@@ -18,6 +20,12 @@ SECONDS_TO_END = 2
 HANDSHAKES = 5
 
 signals = pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+
+
+def send(hub, number):
+    """Signal the process; returns when."""
+    hub.send_signal(number)
+    return time.monotonic()
 
 
 async def is_sent_away(client):
@@ -29,11 +37,10 @@ async def is_sent_away(client):
     assert (code, reason) == (1001, goodbye["reason"])
 
 
-async def ends_well(hub):
-    """Assert that the process ends by itself, without an error and soon."""
-    ended = await off_loop(hub.wait)
-    assert ended.code == 0
-    assert ended.seconds < SECONDS_TO_END
+async def ends_well(hub, signalled):
+    """Assert that the process ends by itself, without an error and soon after the signal."""
+    assert (await off_loop(hub.wait)).code == 0
+    assert time.monotonic() - signalled < SECONDS_TO_END
     assert hub.complaint() == ""
 
 
@@ -43,8 +50,10 @@ async def request(hub, text):
     reader, writer = await asyncio.open_connection(HOST, hub.port)
     writer.write(text.encode())
     await writer.drain()
-    yield reader
-    writer.close()
+    try:
+        yield reader
+    finally:
+        writer.close()
 
 
 def get(path):
@@ -55,10 +64,10 @@ def get(path):
 async def test_every_client_hears_goodbye_and_is_closed_with_1001(hub, connect, token, number):
     live = [await (await connect(hub, token=token)).join() for _ in range(5)]
     waiting = await connect(hub)
-    hub.send_signal(number)
+    signalled = send(hub, number)
     for client in (*live, waiting):
         await is_sent_away(client)
-    await ends_well(hub)
+    await ends_well(hub, signalled)
     assert len({client.received[-1]["retryAfterMs"] for client in live}) > 1, "all return at once"
 
 
@@ -68,9 +77,9 @@ async def test_a_client_whose_handshake_has_just_happened_hears_goodbye_too(
 ):
     client = await connect(hub)
     for _ in range(HANDSHAKES):
-        hub.send_signal(number)
+        signalled = send(hub, number)
         await is_sent_away(client)
-        await ends_well(hub)
+        await ends_well(hub, signalled)
         hub.start()
         await client.connect()
 
@@ -82,10 +91,10 @@ async def test_a_handshake_and_a_half_sent_request_do_not_spoil_the_goodbye(
     live = await (await connect(hub, token=token)).join()
     async with request(hub, "GET /login/ HTTP/1.1\r\nHost:"):
         fresh = await connect(hub)
-        hub.send_signal(number)
+        signalled = send(hub, number)
         await is_sent_away(live)
         await is_sent_away(fresh)
-        await ends_well(hub)
+        await ends_well(hub, signalled)
 
 
 @signals
@@ -95,10 +104,21 @@ async def test_requests_in_flight_do_not_keep_the_server(start_hub, connect, tok
     client = await (await connect(hub, token=token)).join()
     async with request(hub, get(f"/slow/{kind}/")) as answer:
         await client.expect("event", event=ENTERED, data=kind)
-        hub.send_signal(number)
+        signalled = send(hub, number)
         await is_sent_away(client)
-        await ends_well(hub)
+        await ends_well(hub, signalled)
         assert b"late" not in await answer.read()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_a_request_in_flight_does_not_keep_a_server_without_clients(
+    start_hub, connect, redis_server, kind
+):
+    hub = start_hub(redis_url=redis_server.url, **varied(ROOT_URLCONF="tests.support.slow_urls"))
+    with Eavesdropper(redis_server) as ear:
+        async with request(hub, get(f"/slow/{kind}/")):
+            await eventually(ear.heard)
+            await ends_well(hub, send(hub, signal.SIGTERM))
 
 
 async def test_a_client_that_does_not_answer_the_close_does_not_keep_the_server(
@@ -107,9 +127,9 @@ async def test_a_client_that_does_not_answer_the_close_does_not_keep_the_server(
     async with request(hub, handshake()) as mute:
         assert await mute.readuntil(b"\r\n\r\n")
         client = await (await connect(hub, token=token)).join()
-        hub.send_signal(signal.SIGTERM)
+        signalled = send(hub, signal.SIGTERM)
         await is_sent_away(client)
-        await ends_well(hub)
+        await ends_well(hub, signalled)
 
 
 def handshake():
@@ -121,10 +141,10 @@ def handshake():
 
 async def test_the_clients_of_a_restarted_server_miss_nothing(hub, connect, token, tasks):
     client = await (await connect(hub, token=token)).join()
-    hub.send_signal(signal.SIGTERM)
+    signalled = send(hub, signal.SIGTERM)
     await off_loop(tasks[0].delete)
     await is_sent_away(client)
-    await ends_well(hub)
+    await ends_well(hub, signalled)
     await off_loop(tasks[1].delete)
     hub.start()
     await client.reconnect()

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from realtime import announcer
+from realtime.announcer import tell_others
 from realtime.relay import Relay, relay
 from tests.realtime import layers
+from tests.support.hub import Hub
 
 
 @pytest.fixture
@@ -35,15 +36,31 @@ async def running(transactional_db: None) -> AsyncIterator[Relay]:
 
 @pytest.fixture
 def layer(settings) -> Iterator[Callable[[str], Any]]:
-    """Announce through one of the layers of `tests.realtime.layers`; returns its class."""
+    """Announce through a layer of `tests.realtime.layers`; returns its class."""
 
     def use(name: str) -> Any:
         settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{layers.HERE}.{name}"}}
         return getattr(layers, name)
 
-    layers.RecordingLayer.reset()
-    layers.HangingLayer.may_go_on.clear()
+    layers.reset()
     yield use
     layers.HangingLayer.may_go_on.set()
-    assert announcer.finish(SECONDS), "something still waits to be told"
-    layers.RecordingLayer.reset()
+    use("RecordingLayer")
+    tell_others({"type": "the end of a test"})
+    layers.RecordingLayer.wait_for("the end of a test")
+
+
+@pytest.fixture(scope="session")
+def standing_hub(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    log = tmp_path_factory.mktemp("standing-hub") / "hub.log"
+    with Hub(log, settings="tests.realtime.quick_settings") as hub:
+        yield hub
+
+
+@pytest.fixture
+def quick_hub(standing_hub: Hub, transactional_db: None) -> Iterator[Hub]:
+    """A real Daphne that outlives the test; the test fails if a traceback was logged meanwhile."""
+    assert standing_hub.is_running(), standing_hub.log_text()
+    seen = len(standing_hub.log_text())
+    yield standing_hub
+    assert "Traceback" not in standing_hub.log_text()[seen:]

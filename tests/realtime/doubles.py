@@ -74,6 +74,14 @@ class FailingTransport(RecordingTransport):
         super().send(frame)
 
 
+class FillingTransport(RecordingTransport):
+    """A transport to a client that does not read: all that it is given stays unsent."""
+
+    def send(self, frame: Frame) -> None:
+        super().send(frame)
+        self.unsent += len(frame.text)
+
+
 def connection_of(user: Any = None, *audiences: str, client_id: str = "laptop") -> Connection:
     """Return a connection that hears the audiences, with a `RecordingTransport`."""
     heard = frozenset(audiences or ["everyone"])

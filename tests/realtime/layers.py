@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-HERE = "tests.realtime.layers"
-SECONDS = 20
+HERE: Final = "tests.realtime.layers"
+SECONDS: Final = 20
+
+_sent: Final[list[dict[str, Any]]] = []
+_news: Final = threading.Condition()
 
 
 class RecordingLayer:
-    """Keeps what it is told, and hears nothing."""
-
-    sent: ClassVar[list[dict[str, Any]]] = []
-    threads: ClassVar[set[str]] = set()
-    _news: ClassVar[threading.Condition] = threading.Condition()
+    """Keeps what it is told, with the name of the thread that told it, and hears nothing."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        with self._news:
-            self.sent.append({"group": group} | message)
-            self.threads.add(threading.current_thread().name)
-            self._news.notify_all()
+        with _news:
+            _sent.append({"group": group, "thread": threading.current_thread().name} | message)
+            _news.notify_all()
 
     async def new_channel(self) -> str:
         return "recording"
@@ -31,26 +29,30 @@ class RecordingLayer:
     async def group_discard(self, group: str, channel: str) -> None: ...
 
     async def receive(self, channel: str) -> dict[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError
+        return await asyncio.Future()
 
-    @classmethod
-    def reset(cls) -> None:
-        cls.sent.clear()
-        cls.threads.clear()
+    @staticmethod
+    def sent() -> list[str]:
+        """The types of what was told so far, in order."""
+        with _news:
+            return [message["type"] for message in _sent]
 
-    @classmethod
-    def wait_for(cls, count: int) -> list[dict[str, Any]]:
-        """Wait until so many messages were sent; returns them."""
-        with cls._news:
-            assert cls._news.wait_for(lambda: len(cls.sent) >= count, SECONDS), cls.sent
-            return list(cls.sent)
+    @staticmethod
+    def wait_for(kind: str) -> dict[str, Any]:
+        """Wait until a message of this type was told; returns the first."""
+
+        def find() -> dict[str, Any] | None:
+            return next((message for message in _sent if message["type"] == kind), None)
+
+        with _news:
+            assert _news.wait_for(find, SECONDS), f"nobody told {kind}, but {_sent}"
+            return find() or {}
 
 
 class DeadLayer(RecordingLayer):
     """Refuses everything, as a Redis that is down."""
 
-    attempts: ClassVar[threading.Semaphore] = threading.Semaphore(0)
+    attempts: ClassVar = threading.Semaphore(0)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         self.attempts.release()
@@ -63,10 +65,20 @@ class DeadLayer(RecordingLayer):
 class HangingLayer(RecordingLayer):
     """Takes a message and does not answer until a test lets it."""
 
-    entered: ClassVar[threading.Semaphore] = threading.Semaphore(0)
-    may_go_on: ClassVar[threading.Event] = threading.Event()
+    entered: ClassVar = threading.Semaphore(0)
+    may_go_on: ClassVar = threading.Event()
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         self.entered.release()
         await asyncio.to_thread(self.may_go_on.wait, SECONDS)
         await super().group_send(group, message)
+
+
+def reset() -> None:
+    """Forget what former tests left."""
+    with _news:
+        _sent.clear()
+    HangingLayer.may_go_on.clear()
+    for semaphore in (DeadLayer.attempts, HangingLayer.entered):
+        while semaphore.acquire(blocking=False):
+            pass

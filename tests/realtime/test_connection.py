@@ -17,8 +17,9 @@ from hypothesis.stateful import (
 
 from realtime.codes import CloseCode
 from realtime.conf import Conf
+from realtime.connection import BATCH_BYTES
 from realtime.frames import Frame
-from tests.realtime.doubles import connection_of, live_event, position
+from tests.realtime.doubles import FillingTransport, connection_of, live_event, position
 
 
 @pytest.fixture
@@ -168,6 +169,29 @@ def test_a_client_that_does_not_read_is_sent_no_more_than_the_limit(connection, 
     assert asked == ["drain"]
 
 
+def test_a_client_that_stops_reading_amid_many_changes_is_sent_no_more_of_them(
+    connection, settings
+):
+    settings.REALTIME = {"MAX_UNSENT_BYTES": 100}
+    connection.transport = FillingTransport()
+    connection.deliver([live_event(n) for n in range(1, 50)], position(49))
+    assert heard(connection) == [1]
+    assert connection.behind
+    assert connection.position == position(1)
+
+
+def test_many_large_changes_are_not_put_into_one_frame(connection):
+    connection.batch = True
+    large = f'{{"notes":"{"x" * BATCH_BYTES}"}}'
+    connection.deliver([live_event(n, data=large) for n in (1, 2)], position(2))
+    connection.deliver([live_event(n) for n in (3, 4)], position(4))
+    assert [message["type"] for message in connection.transport.messages] == [
+        "event",
+        "event",
+        "events",
+    ]
+
+
 def test_a_client_that_is_behind_is_given_no_cursor(connection):
     connection.fall_behind()
     assert connection.cursor is None
@@ -306,7 +330,7 @@ class ClientOfAConnection(RuleBasedStateMachine):
         overflowed = not self.connection.release(position(self.read))
         if overflowed:
             self.begin(self.page_upto)
-        else:
+        elif not self.connection.behind:
             assert self.connection.position == position(self.read)
         self.collect()
 

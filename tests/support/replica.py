@@ -30,8 +30,11 @@ class Replica:
         self._last: tuple[str, int] | None = None
 
     def begin_connection(self) -> None:
-        """Forget what belonged to the former connection; a half-filled fresh store is one such."""
+        """Forget what belonged to the former connection; a half-filled fresh store is one such, and
+        with it the cursor of its pages."""
         self.caught_up = False
+        if self._fresh is not None:
+            self.cursor = None
         self._fresh = None
         self._last = None
 

@@ -14,6 +14,7 @@ from sync.registry import Registration, registry
 from tests.testapp.models import Team
 
 Register = Callable[..., Registration]
+Unregister = Callable[[type[models.Model]], None]
 
 # A busy machine is no failure.
 hypothesis_settings.register_profile("patient", deadline=None)
@@ -21,37 +22,36 @@ hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture
-def unregister() -> Iterator[Callable[[type[models.Model]], None]]:
-    """Take models out of the registry until the end of the test."""
-    former: dict[type[models.Model], Registration] = {}
-
-    def remove(model: type[models.Model]) -> None:
-        if model in registry:
-            former.setdefault(model, registry.get(model))
-            registry.remove(model)
-
-    yield remove
-    for model, registration in former.items():
-        if model in registry:
-            registry.remove(model)
+def registrations() -> Iterator[None]:
+    """Put everything back at the end of the test as it was registered at its start."""
+    former = list(registry)
+    yield
+    for registration in list(registry):
+        registry.remove(registration.model)
+    for registration in former:
         registry.add(registration)
 
 
 @pytest.fixture
-def register(unregister: Callable[[type[models.Model]], None]) -> Iterator[Register]:
-    """Register a model in another way until the end of the test."""
-    added: list[type[models.Model]] = []
+def unregister(registrations: None) -> Unregister:
+    """Take a model out of the registry until the end of the test."""
+
+    def remove(model: type[models.Model]) -> None:
+        if model in registry:
+            registry.remove(model)
+
+    return remove
+
+
+@pytest.fixture
+def register(unregister: Unregister) -> Register:
+    """Register a model, also in another way than it was, until the end of the test."""
 
     def again(model: type[models.Model], **options: Any) -> Registration:
         unregister(model)
-        registration = sync.register(model, **options)
-        added.append(registration.model)
-        return registration
+        return sync.register(model, **options)
 
-    yield again
-    for model in added:
-        if model in registry:
-            registry.remove(model)
+    return again
 
 
 @pytest.fixture

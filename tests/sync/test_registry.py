@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.fields.files import FileField
 
 import sync
-from sync.errors import CaptureError, NotRegistered, RegistrationError
+from sync.errors import NotRegistered, RegistrationError
 from sync.models import LogHead, SyncLog
 from sync.registry import looks_secret, registry
 from tests.sync.observing import brief, insert, recorded
@@ -154,26 +154,6 @@ def test_a_field_that_is_no_column_of_the_table_is_refused(unregister, model, op
     assert model not in registry
 
 
-@pytest.mark.parametrize("template", ["team:{}", "team:{team}", "team:{team_id.name}", "{0}"])
-def test_an_audience_of_something_that_is_no_column_is_refused(unregister, template):
-    unregister(Memo)
-    with pytest.raises(RegistrationError, match="testapp.Memo has no column"):
-        sync.register(Memo, audience=template)
-
-
-@pytest.mark.parametrize("template", ["team:{team_id", "}", "{"])
-def test_an_audience_that_is_no_template_is_refused(unregister, template):
-    unregister(Memo)
-    with pytest.raises(RegistrationError, match="audience"):
-        sync.register(Memo, audience=template)
-
-
-def test_an_empty_audience_is_refused(unregister):
-    unregister(Memo)
-    with pytest.raises(RegistrationError, match="the audience is empty"):
-        sync.register(Memo, audience="")
-
-
 @pytest.mark.parametrize("event", ["", "x" * 129])
 def test_an_event_name_that_cannot_be_stored_is_refused(unregister, event):
     unregister(Memo)
@@ -196,53 +176,6 @@ def test_an_event_of_a_field_that_does_not_sync_is_refused(unregister):
 def test_no_event_needs_to_be_given(register):
     registration = register(Line)
     assert (registration.events, registration.audience) == ({}, sync.EVERYONE)
-
-
-def audience_of(make):
-    with recorded() as entries:
-        make()
-    return entries[-1].audience
-
-
-@pytest.mark.django_db
-def test_an_audience_is_made_of_columns(register, red):
-    register(Memo, audience="team:{team_id}/{text}")
-    made = audience_of(lambda: Memo.objects.create(team=red, text="a b"))
-    assert made == f"team:{red.pk}/a b"
-
-
-@pytest.mark.django_db
-def test_an_audience_may_be_made_of_columns_that_do_not_sync(register, red):
-    register(Memo, audience="team:{team_id}", exclude=["team"])
-    with recorded() as entries:
-        Memo.objects.create(team=red, text="a")
-    assert entries[0].audience == f"team:{red.pk}"
-    assert entries[0].values.keys() == {"id", "text"}
-
-
-@pytest.mark.django_db
-def test_an_audience_may_be_asked_of_the_record(register, red):
-    register(Memo, audience=lambda memo: f"named:{memo.team.name}", exclude=["text"])
-    assert audience_of(lambda: Memo.objects.create(team=red, text="a")) == "named:red"
-    assert audience_of(lambda: Memo.objects.update(text="b")) == "named:red"
-    assert audience_of(lambda: Memo.objects.all().delete()) == "named:red"
-
-
-@pytest.mark.django_db
-def test_the_audience_of_a_record_read_in_part_sees_all_of_it(register, red):
-    register(Memo, audience=lambda memo: f"{memo.text}/{memo.team_id}")
-    Memo.objects.create(team=red, text="a")
-    partial = Memo.objects.only("text").get()
-    partial.text = "b"
-    assert audience_of(partial.save) == f"b/{red.pk}"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("audience", ["", "x" * 256])
-def test_a_record_whose_audience_cannot_be_stored_is_not_written(register, red, audience):
-    register(Memo, audience=lambda memo: audience)
-    with pytest.raises(CaptureError, match="1 to 255"):
-        Memo.objects.create(team=red, text="a")
 
 
 @pytest.mark.django_db

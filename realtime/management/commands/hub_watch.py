@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+PAGE = "page"
+
 
 class Command(BaseCommand):
     help = "Connect to a hub as a client and print every change, one line each, until Ctrl-C."
     requires_system_checks: list[str] = []
+    _cursor: str | None = None
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default="ws://127.0.0.1:8000/ws/")
@@ -34,15 +37,30 @@ class Command(BaseCommand):
             self.stderr.write("Stopped.")
 
     async def _watch(self, url: str, token: str, *, raw: bool) -> None:
-        cursor: str | None = None
-        async for socket in _connections(url):
-            hello = {"type": "hello", "token": token, "cursor": cursor}
-            await socket.send(json.dumps(hello))
-            async for message in _messages(socket):
-                cursor = message.get("cursor") or cursor
-                self._show(message, raw=raw)
-                if message["type"] == "welcome" and cursor is None:
-                    await socket.send(json.dumps({"type": "sync_request"}))
+        library = _websockets()
+        try:
+            # With the growing delays of the library between one connection and the next.
+            async with contextlib.aclosing(aiter(library.connect(url, max_size=None))) as sockets:
+                async for socket in sockets:
+                    with contextlib.suppress(library.ConnectionClosed):
+                        await self._follow(socket, token, raw=raw)
+        except (library.InvalidStatus, library.InvalidURI) as error:
+            raise CommandError(f"{url} cannot be watched: {error}") from error
+
+    async def _follow(self, socket: Any, token: str, *, raw: bool) -> None:
+        """Show what one connection says; the cursor outlives it."""
+        hello = {"type": "hello", "token": token, "cursor": self._cursor}
+        await socket.send(json.dumps(hello))
+        async for text in socket:
+            message = json.loads(text)
+            self._cursor = message.get("cursor") or self._cursor
+            self._show(message, raw=raw)
+            self.stdout.flush()  # through a pipe, too, a change is to be seen when it happens
+            if message["type"] == "welcome" and self._cursor is None:
+                await socket.send(json.dumps({"type": "sync_request", "id": PAGE}))
+            elif message.get("id") == PAGE and message.get("hasMore"):
+                page = {"type": "sync_request", "id": PAGE, "cursor": message["cursor"]}
+                await socket.send(json.dumps(page))
 
     def _show(self, message: dict[str, Any], *, raw: bool) -> None:
         if raw:
@@ -69,23 +87,11 @@ def _line(message: dict[str, Any]) -> str:
     )
 
 
-async def _messages(socket: Any) -> AsyncIterator[dict[str, Any]]:
-    from websockets.exceptions import ConnectionClosed
-
+def _websockets() -> Any:
     try:
-        async for text in socket:
-            yield json.loads(text)
-    except ConnectionClosed:
-        return
-
-
-async def _connections(url: str) -> AsyncIterator[Any]:
-    """Yield one connection after the other, with the growing delays of the library."""
-    try:
-        from websockets.asyncio.client import connect
+        import websockets
     except ImportError as error:
         raise CommandError(
             "Install the client extra: pip install django-sync-hub[client]"
         ) from error
-    async for socket in connect(url, max_size=None):
-        yield socket
+    return websockets

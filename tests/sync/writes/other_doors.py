@@ -1,0 +1,112 @@
+"""Fixtures, data migrations, coroutines."""
+
+from __future__ import annotations
+
+from asgiref.sync import async_to_sync
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.models import F
+
+from tests.sync.observing import Entry, delete, insert, update
+from tests.sync.writes.many_to_many import labels
+from tests.sync.writes.table import FIXTURE, Steps, write
+from tests.testapp.models import Article, Owner, Stock, Team
+
+
+@write
+def loaddata() -> Steps:
+    yield
+    call_command("loaddata", str(FIXTURE), verbosity=0)
+    yield [insert(stock) for stock in Stock.objects.all()]
+
+
+@write
+def loaddata_over_existing_records() -> Steps:
+    Stock.objects.create(pk=901, sku="nut", warehouse="north")
+    yield
+    call_command("loaddata", str(FIXTURE), verbosity=0)
+    yield [update(Stock(pk=901)), insert(Stock(pk=902))]
+
+
+@write
+def data_migration() -> Steps:
+    """Write as a data migration does, with models that only the migrations know."""
+    state = MigrationLoader(connection).project_state([("testapp", "0001_initial")])
+    old_stock = state.apps.get_model("testapp", "Stock")
+    old_node = state.apps.get_model("testapp", "Node")
+    assert old_stock is not Stock
+    yield
+    stock = old_stock.objects.create(sku="a", warehouse="north")
+    stock.quantity = 3
+    stock.save()
+    old_stock.objects.bulk_create([old_stock(sku="b", warehouse="north")])
+    old_stock.objects.update(quantity=F("quantity") + 1)
+    other = old_stock.objects.exclude(pk=stock.pk).get()
+    root = old_node.objects.create(name="root")
+    leaf = old_node.objects.create(name="leaf", parent=root)
+    entries = [
+        insert(stock),
+        update(stock),
+        insert(other),
+        update(stock),
+        update(other),
+        insert(root),
+        insert(leaf),
+        delete(root),
+        delete(leaf),
+    ]
+    root.delete()
+    yield entries
+
+
+@write
+def async_saves_and_deletes() -> Steps:
+    owner = Owner(name="Ada")
+
+    async def run() -> list[Entry]:
+        await owner.asave()
+        owner.name = "Grace"
+        await owner.asave(update_fields=["name"])
+        entries = [insert(owner), update(owner), delete(owner)]
+        await owner.adelete()
+        other = await Owner.objects.acreate(name="Alan")
+        await Owner.objects.aupdate(name="Edsger")
+        entries += [insert(other), update(other), delete(other)]
+        await Owner.objects.all().adelete()
+        return entries
+
+    yield
+    yield async_to_sync(run)()
+
+
+@write
+def async_bulk_writes() -> Steps:
+    async def run() -> list[Entry]:
+        made = await Stock.objects.abulk_create([Stock(sku=s, warehouse="n") for s in "ab"])
+        for stock in made:
+            stock.quantity = 8
+        await Stock.objects.abulk_update(made, ["quantity"])
+        team, _ = await Team.objects.aget_or_create(name="red")
+        await Team.objects.aupdate_or_create(name="red", defaults={"name": "blue"})
+        changed = [insert(stock) for stock in made] + [update(stock) for stock in made]
+        return [*changed, insert(team), update(team)]
+
+    yield
+    yield async_to_sync(run)()
+
+
+@write
+def async_many_to_many() -> Steps:
+    article, (a, b) = Article.objects.create(title="a"), labels("a", "b")
+
+    async def run() -> list[Entry]:
+        await article.labels.aadd(a)
+        [first] = [row async for row in article.labels.through.objects.all()]
+        await article.labels.aset([b])
+        [second] = [row async for row in article.labels.through.objects.all()]
+        await article.labels.aclear()
+        return [insert(first), delete(first), insert(second), delete(second)]
+
+    yield
+    yield async_to_sync(run)()

@@ -2,10 +2,8 @@
 
     python benchmarks/soak.py --seconds 60
 
-Starts PostgreSQL, Redis and two Daphne processes on loopback, writes from many threads (single
-saves, bulk, deletes, rollbacks, transactions that commit late) while clients disconnect at random,
-half of the times without a close. At the end every client must equal the database. Prints the
-counts and exits with 1 where one of those that must be 0 is not.
+Starts a PostgreSQL, a Redis and two hubs on the loopback interface, ends them all, prints what it
+counted, and exits with 1 if anything was lost, repeated or out of order.
 """
 
 from __future__ import annotations
@@ -14,229 +12,187 @@ import argparse
 import asyncio
 import contextlib
 import os
-import random
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-os.environ["HUB_TEST_DATABASE"] = "postgresql"
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
-import django  # noqa: E402
-
-django.setup()
-
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import transaction  # noqa: E402
-from tqdm import tqdm  # noqa: E402
-from websockets.exceptions import WebSocketException  # noqa: E402
-
-from hubproject.models import PlannerEntry, Project, Task  # noqa: E402
-from realtime.devices import create_device  # noqa: E402
-from sync.models import SyncLog  # noqa: E402
-from sync.publishing import publish  # noqa: E402
-from sync.registry import EVERYONE  # noqa: E402
-from tests.support.client import HubClient  # noqa: E402
-from tests.support.environment import child_environment  # noqa: E402
-from tests.support.hub import Hub  # noqa: E402
-from tests.support.late import RolledBack  # noqa: E402
-from tests.support.ledger import seq_of  # noqa: E402
-from tests.support.redis import RedisServer  # noqa: E402
-from tests.support.state import database_state  # noqa: E402
-from tests.support.threads import with_own_connection  # noqa: E402
-
-LONGEST_STAY = 3.0
-"""Seconds a client stays connected at most."""
-LONGEST_PAUSE = 0.1
-"""Seconds between two writes of a thread, at most."""
-LONGEST_COMMIT = 0.3
-"""Seconds a transaction stays open before it commits late, at most."""
-PATIENCE = 120.0
-"""Seconds in which every client must have caught up after the last write."""
+QUIET_SECONDS = 30
+REFRESH_SECONDS = 0.5
 
 
-class Wanderer(HubClient):
-    """A client that comes and goes; it counts what it receives instead of keeping it."""
-
-    def __init__(self, urls: list[str], token: str) -> None:
-        super().__init__(urls[0], token=token)
-        self.urls = urls
-        self.delivered = 0
-        self.connections = 0
-
-    def _take(self, message: dict[str, Any]) -> None:
-        super()._take(message)
-        self.received.clear()
-        if message["type"] == "event":
-            self._unclaimed.pop()
-
-    def _apply(self, change: dict[str, Any]) -> None:
-        super()._apply(change)
-        self.delivered += 1
-
-    async def wander(self, stop: asyncio.Event) -> None:
-        """Connect, stay a while, leave, until told to stop."""
-        while not stop.is_set():
-            self.url = random.choice(self.urls)
-            with contextlib.suppress(OSError, WebSocketException):
-                await self.reconnect()
-                self.connections += 1
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(random.uniform(0, LONGEST_STAY)):
-                        await stop.wait()
-            await (self.drop() if random.random() < 0.5 else self.close())
-
-    async def arrive(self, seq: int) -> None:
-        """Come back for good and catch up to the end of the log."""
-        await self.reconnect()
-        self.connections += 1
-        await self.wait_for(lambda client: seq_of(client.cursor) >= seq, PATIENCE)
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=60, help="how long to write (60)")
+    parser.add_argument("--writers", type=int, default=12, help="writing threads (12)")
+    parser.add_argument("--clients", type=int, default=20, help="clients (20)")
+    parser.add_argument("--seed", type=int, default=None, help="repeat the choices of a former run")
+    given = parser.parse_args()
+    if not 1 <= given.seconds <= 3600 or not 1 <= given.writers <= 50 or given.clients < 1:
+        parser.error("1 to 3600 seconds, 1 to 50 writers and at least one client")
+    given.seed = int.from_bytes(os.urandom(3)) if given.seed is None else given.seed
+    return given
 
 
-def write(seconds: float, count: int) -> None:
-    """Write from many threads for a while."""
-    end = time.monotonic() + seconds
-    threads = [
-        threading.Thread(target=with_own_connection, args=(lambda: _write_until(end),))
-        for _ in range(count)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def prepare() -> None:
+    """Have Django use a PostgreSQL of this run's own, whatever the environment offers."""
+    os.environ |= {"HUB_TEST_DATABASE": "postgresql", "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    os.environ.pop("TEST_DATABASE_URL", None)
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
 
 
-def _write_until(end: float) -> None:
-    project = Project.objects.create(name=threading.current_thread().name)
-    kinds = (_save, _save, _bulk, _update, _delete, _roll_back, _commit_late)
-    while time.monotonic() < end:
-        random.choice(kinds)(project)
-        time.sleep(random.uniform(0, LONGEST_PAUSE))
+def start_servers(stack: ExitStack) -> list[Any]:
+    """Start Redis, through which this process announces, and two hubs; all end with the stack."""
+    from django.test import override_settings
+
+    from hubproject.channel_layers import channel_layer
+    from tests.support.hub import Hub
+    from tests.support.redis import RedisServer
+
+    logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-soak-")))
+    redis = stack.enter_context(RedisServer())
+    layers = {"default": channel_layer(redis.url)}
+    stack.enter_context(override_settings(CHANNEL_LAYERS=layers))
+    hubs = [Hub(logs / f"hub-{n}.log", redis_url=redis.url) for n in range(2)]
+    return [stack.enter_context(hub) for hub in hubs]
 
 
-def _save(project: Project) -> None:
-    task = Task.objects.create(project=project, title="saved", due=None)
-    task.status = random.choice(["todo", "doing", "done"])
-    task.save()
+def device_token() -> str:
+    from django.contrib.auth import get_user_model
+
+    from realtime.devices import create_device
+
+    return create_device(get_user_model().objects.create_user("soak"), "soak")[1]
 
 
-def _bulk(project: Project) -> None:
-    Task.objects.bulk_create(Task(project=project, title=f"bulk {n}") for n in range(20))
+async def soak(given: argparse.Namespace, hubs: list[Any]) -> dict[str, Any]:
+    """Write and listen for the given time, wait until it is quiet, and return the counts."""
+    from benchmarks.soak_clients import SoakClient
+    from benchmarks.soak_writers import Writers
+    from tests.support.off_loop import off_loop
+
+    token = await off_loop(device_token)
+    urls = [hub.ws_url for hub in hubs]
+    clients = [SoakClient(urls, n, token, given.seed + n) for n in range(given.clients)]
+    writers = await off_loop(Writers, given.writers, given.seed)
+    writers.start()
+    roaming = [asyncio.create_task(client.roam()) for client in clients]
+    try:
+        await show_progress(given.seconds, clients, writers, roaming)
+    finally:
+        await off_loop(writers.stop)
+        for task in roaming:
+            task.cancel()
+        await asyncio.gather(*roaming, return_exceptions=True)
+    await until_quiet(clients)
+    return await off_loop(counts, clients, writers)
 
 
-def _update(project: Project) -> None:
-    project.tasks.filter(pk__in=_some(project)).update(notes=f"{random.random()}")
+async def show_progress(
+    seconds: int, clients: list[Any], writers: Any, roaming: list[asyncio.Task[None]]
+) -> None:
+    from tqdm import tqdm
+
+    started = time.monotonic()
+    layout = "{l_bar}{bar}| {n:.0f}/{total} s{postfix}"
+    with tqdm(total=seconds, desc="writing", bar_format=layout) as bar:
+        while (passed := time.monotonic() - started) < seconds and writers.failure is None:
+            for task in roaming:
+                if task.done():
+                    task.result()
+            here = sum(client.is_open for client in clients)
+            delivered = sum(client.delivered for client in clients)
+            bar.set_postfix(transactions=writers.done.total(), delivered=delivered, connected=here)
+            bar.update(passed - bar.n)
+            await asyncio.sleep(REFRESH_SECONDS)
+        bar.update(seconds - bar.n)
 
 
-def _delete(project: Project) -> None:
-    project.tasks.filter(pk__in=_some(project)).delete()
+async def until_quiet(clients: list[Any]) -> None:
+    """Have every client come back, and wait until each has reached the end of the log."""
+    from tests.support.ledger import everything_heard, seq_of
+    from tests.support.off_loop import eventually
+
+    # One that was cut off in the middle of coming back starts that anew.
+    for client in clients:
+        if not client.caught_up:
+            await client.drop()
+        await client.come_back()
+    end = (await eventually(everything_heard, seconds=QUIET_SECONDS))[-1].seq
+    for client in clients:
+        # One that waits in vain has lost something, and then it counts as lost.
+        with contextlib.suppress(AssertionError):
+            await client.wait_for(lambda client: seq_of(client.cursor) >= end, QUIET_SECONDS)
+        client.end()
+        await client.close()
 
 
-def _roll_back(project: Project) -> None:
-    with contextlib.suppress(RolledBack), transaction.atomic():
-        _bulk(project)
-        _delete(project)
-        raise RolledBack
+def counts(clients: list[Any], writers: Any) -> dict[str, Any]:
+    from benchmarks.soak_clients import lost_by
+    from sync.models import SyncLog
+    from sync.registry import EVERYONE
+    from tests.support.state import database_state
 
-
-def _commit_late(project: Project) -> None:
-    with transaction.atomic():
-        task = Task.objects.create(project=project, title="late")
-        time.sleep(random.uniform(0, LONGEST_COMMIT))
-        PlannerEntry.objects.create(date="2026-01-01", title="late", task=task)
-
-
-def _some(project: Project) -> list[int]:
-    pks = list(project.tasks.order_by("?").values_list("pk", flat=True)[:30])
-    return pks[: random.randint(0, len(pks))]
-
-
-async def soak(seconds: float, clients: list[Wanderer], writers: list[str]) -> None:
-    """Have another process write while the clients wander, then bring every client home."""
-    stop = asyncio.Event()
-    wandering = [asyncio.create_task(client.wander(stop)) for client in clients]
-    writing = await asyncio.create_subprocess_exec(
-        *writers, env=child_environment(redis_url=os.environ["REDIS_URL"])
-    )
-    for _ in tqdm(range(int(seconds)), unit="s", desc="writing"):
-        await asyncio.sleep(1)
-    if await writing.wait():
-        sys.exit("The writers failed.")
-    stop.set()
-    await asyncio.gather(*wandering)
-    end = await asyncio.to_thread(with_own_connection, publish)
-    await asyncio.gather(*(client.arrive(end.seq) for client in clients))
-
-
-def report(clients: list[Wanderer]) -> bool:
-    """Print the counts; return whether all that must be 0 is."""
+    log = list(SyncLog.objects.published().order_by("seq").defer("data"))
     state = database_state({EVERYONE})
-    lost = [
-        sum(client.state.get(key) != state.get(key) for key in client.state.keys() | state)
-        for client in clients
-    ]
-    bad = {
-        "lost": sum(lost),
+    visits = sum((client.visits for client in clients), Counter[str]())
+    gaps = sum(entry.seq != place for place, entry in enumerate(log, 1))
+    return {
+        "changes written": len(log),
+        "transactions committed": writers.done["committed"] + writers.done["committed late"],
+        "of these late": writers.done["committed late"],
+        "transactions rolled back": writers.done["rolled back"],
+        "records at the end": len(state),
+        "connections": visits["connected"],
+        "of these cut without a close": visits["dropped"],
+        "slowest catch-up, in ms": round(max(client.slowest for client in clients) * 1000),
+        "changes delivered": sum(client.delivered for client in clients),
+        "numbers missing in the log": gaps,
+        "lost": sum(len(lost_by(client, log)) for client in clients),
         "repeated after the cursor": sum(client.repeated for client in clients),
         "out of order": sum(client.out_of_order for client in clients),
-        "started from zero": sum(client.resets for client in clients),
+        "stores started anew": sum(client.resets for client in clients),
+        "clients equal to the database": sum(client.state == state for client in clients),
     }
-    counts = {
-        "changes written": SyncLog.objects.count(),
-        "transactions": SyncLog.objects.values("transaction").distinct().count(),
-        "connections made": sum(client.connections for client in clients),
-        "changes delivered": sum(client.delivered for client in clients),
-        **bad,
-        "clients equal to the database": f"{lost.count(0)} of {len(clients)}",
-    }
-    for name, count in counts.items():
-        print(f"{name:32}{count:>14}")
-    return not any(bad.values())
 
 
-@contextlib.contextmanager
-def servers() -> Iterator[list[Hub]]:
-    """Run Redis and two server processes on an empty database."""
-    call_command("migrate", verbosity=0)
-    with RedisServer() as redis, tempfile.TemporaryDirectory() as logs:
-        os.environ["REDIS_URL"] = redis.url
-        hubs = [Hub(Path(logs) / f"{n}.log", redis_url=redis.url).start() for n in range(2)]
-        try:
-            yield hubs
-            if complaints := [text for hub in hubs if (text := hub.complaint())]:
-                sys.exit("\n\n".join(complaints))
-        finally:
-            for hub in hubs:
-                hub.kill()
+def print_table(found: dict[str, Any], clients: int) -> None:
+    width = max(map(len, found))
+    for name, count in found.items():
+        of = f"/{clients}" if name.startswith("clients equal") else ""
+        print(f"{name:<{width}}  {count:>9,}{of}")
 
 
-def main() -> None:
-    """Run the soak as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60, help="how long to write (60)")
-    parser.add_argument("--clients", type=int, default=20, help="how many clients (20)")
-    parser.add_argument("--writers", type=int, default=16, help="how many writing threads (16)")
-    parser.add_argument("--only-write", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.only_write:
-        write(options.seconds, options.writers)
-        return
-    with servers() as hubs:
-        user = get_user_model().objects.create_user("soak")
-        token = create_device(user, "soak")[1]
-        urls = [hub.ws_url for hub in hubs]
-        clients = [Wanderer(urls, token) for _ in range(options.clients)]
-        asyncio.run(soak(options.seconds, clients, [sys.executable, *sys.argv, "--only-write"]))
-        is_good = report(clients)
-    sys.exit(0 if is_good else 1)
+def is_whole(found: dict[str, Any], clients: int) -> bool:
+    wrong = ("numbers missing in the log", "lost", "repeated after the cursor", "out of order")
+    whole = found["clients equal to the database"] == clients
+    return whole and not found["stores started anew"] and not any(found[name] for name in wrong)
+
+
+def main() -> int:
+    given = arguments()
+    prepare()
+    with ExitStack() as stack:
+        hubs = start_servers(stack)
+        found = asyncio.run(soak(given, hubs))
+        complaints = list(filter(None, (hub.complaint() for hub in hubs)))
+    print_table(found, given.clients)
+    print(*complaints, sep="\n")
+    if is_whole(found, given.clients) and not complaints:
+        return 0
+    print(f"Not as it has to be. Repeat with: --seed {given.seed}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,14 +5,19 @@ Only PostgreSQL has two writers at a time.
 
 from __future__ import annotations
 
+import asyncio
+import functools
+
 import pytest
+from django.db import connection
 
 from hubproject.models import Task
 from sync.models import SyncLog
 from tests.support.coming_back import comes_back, is_whole
 from tests.support.late import LateTransaction
 from tests.support.ledger import named
-from tests.support.off_loop import off_loop
+from tests.support.off_loop import eventually, off_loop
+from tests.support.varied import varied
 
 pytestmark = pytest.mark.usefixtures("postgresql_only")
 
@@ -82,6 +87,37 @@ async def test_many_open_transactions_commit_in_the_reverse_order(hub, connect, 
         heard.append((await client.expect_event("task.updated"))["data"]["data"]["title"])
     assert heard == titles[::-1]
     await is_whole(client)
+
+
+async def test_a_transaction_that_waited_for_the_lock_of_another_comes_after_it(
+    start_hub, connect, token, tasks
+):
+    """Its first write took the lower id, but the record they share it wrote last."""
+    hub = start_hub(**varied(REALTIME={"TICK": 3600}))
+    client = await (await connect(hub, token=token)).join()
+    known = len(client.changes())
+    with (
+        LateTransaction(lambda: rename(tasks[1], "waiter")) as waiter,
+        LateTransaction(lambda: rename(tasks[0], "holder")) as holder,
+    ):
+        last = functools.partial(rename, tasks[0], "waiter")
+        waiting = asyncio.create_task(off_loop(waiter.commit, last))
+        await eventually(somebody_waits_for_a_lock)
+        await off_loop(holder.commit)
+        await waiting
+    await (await connect(hub, token=token)).join()  # has the relay look at the log
+    for _ in range(3):
+        await client.expect_event("task.updated")
+    heard = [(c["recordId"], c["data"]["title"]) for c in client.changes()[known:]]
+    shared, own = str(tasks[0].pk), str(tasks[1].pk)
+    assert heard == [(shared, "holder"), (own, "waiter"), (shared, "waiter")]
+    await is_whole(client)
+
+
+def somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return cursor.fetchone()[0]
 
 
 async def test_a_transaction_that_rolls_back_late_leaves_no_trace(hub, connect, token, tasks):

@@ -36,8 +36,8 @@ as_real = settings(
 @pytest.fixture
 async def clients(start_hub, connect, token):
     """Clients of two hubs without Redis, of which the first never leaves."""
-    hasty = varied(REALTIME={"TICK": 0.02})
-    hubs = [start_hub(**hasty) for _ in range(2)]
+    # Slow enough for transactions to gather, fast enough to come between those of one round.
+    hubs = [start_hub(**varied(REALTIME={"TICK": tick})) for tick in (0.05, 0.08)]
     return [await connect(hubs[n % 2], token=token) for n in range(CLIENTS)]
 
 

@@ -16,7 +16,7 @@ from tests.support.environment import ROOT, child_environment
 from tests.support.manage import manage
 from tests.support.off_loop import off_loop
 
-SECONDS = 30
+SECONDS = 60
 CHANGE = "from hubproject.models import Project; Project.objects.create(name='Move')"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import threading
 import uuid
 
 import pytest
@@ -14,7 +15,7 @@ from realtime.database import in_database
 from realtime.models import Presence
 from realtime.presence import FORGET_AFTER, leave_all
 from realtime.relay import relay
-from tests.realtime.doubles import connection_of
+from tests.realtime.doubles import SECONDS, connection_of
 from tests.support.off_loop import eventually, off_loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -176,4 +177,23 @@ async def test_a_relay_that_ends_leaves_nobody_behind(ada):
         member(running, ada)
         await eventually(are_present, "laptop")
     assert await off_loop(Presence.objects.count) == 0
-    await asyncio.sleep(0)
+
+
+async def test_a_write_that_is_under_way_when_the_relay_ends_leaves_nobody_behind(ada, monkeypatch):
+    store = presence._store
+    has_begun, may_go_on, has_ended = (threading.Event() for _ in range(3))
+
+    def slow(*args):
+        has_begun.set()
+        may_go_on.wait(SECONDS)
+        store(*args)
+        has_ended.set()
+
+    monkeypatch.setattr(presence, "_store", slow)
+    async with relay() as running:
+        await running.refresh()
+        member(running, ada)
+        assert await asyncio.to_thread(has_begun.wait, SECONDS)
+        asyncio.get_running_loop().call_later(0.2, may_go_on.set)
+    assert await asyncio.to_thread(has_ended.wait, SECONDS)
+    assert await off_loop(Presence.objects.count) == 0

@@ -26,6 +26,7 @@ class LateTransaction:
         self._written = threading.Event()
         self._told = threading.Event()
         self._commits = True
+        self._last: Callable[[], Any] = lambda: None
         self._pool = ThreadPoolExecutor(max_workers=1)
 
     def __enter__(self) -> Self:
@@ -39,8 +40,9 @@ class LateTransaction:
         self.roll_back()
         self._pool.shutdown()
 
-    def commit(self) -> None:
-        """Commit now; returns when it is done."""
+    def commit(self, last: Callable[[], Any] = lambda: None) -> None:
+        """Do a last write and commit now; returns when it is done."""
+        self._last = last
         self._told.set()
         self._done.result(SECONDS)
 
@@ -59,5 +61,6 @@ class LateTransaction:
                 assert self._told.wait(SECONDS), "nobody said how the transaction is to end"
                 if not self._commits:
                     raise RolledBack
+                self._last()
         except RolledBack:
             return

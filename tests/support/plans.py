@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 SLOTS = 4
-KINDS = ("put", "put", "put", "put_all", "touch", "drop", "drop_all", "note")
+KINDS = ("put", "put", "put", "put_all", "touch", "drop", "drop_all", "note", "note", "note")
 
 History = list[tuple[str, str]]
 

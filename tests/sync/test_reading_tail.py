@@ -56,3 +56,23 @@ def test_the_tail_notices_that_the_log_was_replaced():
     ):
         found = tail(other, limit=5)
         assert (found.is_replaced, found.entries, found.position) == (True, [], end)
+
+
+def test_the_tail_publishes_one_batch_at_a_time(sync_settings):
+    sync_settings(PUBLISH_BATCH=2)
+    start = publish()
+    owners(5)
+    found, seen, parts = tail(start, limit=100), [], 0
+    while found.entries:
+        seen += [entry.values["name"] for entry in found.entries]
+        parts += 1
+        assert found.has_more == (len(seen) < 5)
+        found = tail(found.position, limit=100)
+    assert (seen, parts) == (["0", "1", "2", "3", "4"], 3)
+
+
+def test_the_first_look_at_a_log_that_waits_says_that_more_is_to_come(sync_settings):
+    sync_settings(PUBLISH_BATCH=2)
+    owners(5)
+    first = tail(None, limit=100)
+    assert (first.entries, first.position.seq, first.has_more) == ([], 2, True)

@@ -96,13 +96,15 @@ def test_a_secret_field_syncs_where_it_is_named(register):
 @pytest.mark.parametrize(
     "name",
     ["password", "passwd", "passwort", "client_secret", "auth_token", "api_key", "apikey",
-     "private_key", "key_hash", "otp", "salt", "PASSWORD"],
+     "private_key", "key_hash", "otp", "salt", "login_otp", "salt_2", "PASSWORD"],
 )  # fmt: skip
 def test_a_name_tells_a_secret(name):
     assert looks_secret(models.CharField(name=name))
 
 
-@pytest.mark.parametrize("name", ["title", "key", "hash", "status", "pass_rate", "keyboard"])
+@pytest.mark.parametrize(
+    "name", ["title", "key", "hash", "status", "pass_rate", "keyboard", "footprint", "basalt"]
+)
 def test_an_ordinary_name_is_no_secret(name):
     assert not looks_secret(FileField(name=name))
 

@@ -12,6 +12,7 @@ from tests.testapp.models import (
     Cascaded,
     Comment,
     Memo,
+    Node,
     Nulled,
     Owner,
     Stock,
@@ -60,6 +61,16 @@ def update_filtered_through_a_join() -> Steps:
     yield
     Cascaded.objects.filter(owner__name="Ada").update(name="hers")
     yield [update(mine)]
+
+
+@write
+def writes_filtered_through_a_join_to_the_same_table() -> Steps:
+    root = Node.objects.create(name="root")
+    leaf = Node.objects.create(name="leaf", parent=root)
+    yield
+    Node.objects.filter(parent__name="root").update(name="new")
+    Node.objects.filter(parent__name="root").delete()
+    yield [update(leaf), delete(leaf)]
 
 
 @write

@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint clean
+.PHONY: help run test lint soak clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: $(VENV)/dev.stamp ## test everything on SQLite, then on PostgreSQL (ARGS="
 
 lint: $(VENV)/dev.stamp ## check style, format, types and the direction of imports
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(VENV)/bin/lint-imports
+
+soak: $(VENV)/dev.stamp ## write from many threads for a minute while clients come and go, and count (ARGS="--seconds 10")
+	@$(PY) benchmarks/soak.py $(ARGS)
 
 clean: ## remove the environment and build products, keep the data in var/
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -211,8 +210,8 @@ class HubClient(Replica):
     async def _end(self) -> None:
         reader, self._reader, self._socket = self._reader, None, None
         if reader is not None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            # Not `await reader`: a test that is cancelled here must end, and not go on.
+            await asyncio.wait([reader])
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure

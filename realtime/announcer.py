@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import logging
 import os
+import sys
 import threading
 from collections import deque
 from typing import Any, Final
@@ -55,7 +57,7 @@ def ring() -> None:
 
 def tell_others(message: dict[str, Any] | None) -> None:
     """Send a message, or with None the hint, to the relays of other processes; never waits."""
-    if shared_layer() is not None:
+    if shared_layer() is not None and not _threads_are_greenlets():
         _teller().put(message)
 
 
@@ -124,6 +126,33 @@ class _Teller:
 
 _current: _Teller | None = None
 _lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """Start with a lock that no thread of the parent holds."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@functools.cache
+def _threads_are_greenlets() -> bool:
+    """Tell whether gevent or eventlet has replaced threads.
+
+    Then the teller's event loop would run on the host's own thread, and Django would refuse every
+    query there as made in an async context. The tick delivers.
+    """
+    patchers = {"gevent.monkey": "is_module_patched", "eventlet.patcher": "is_monkey_patched"}
+    for module, asks in patchers.items():
+        patcher = sys.modules.get(module)
+        name = "threading" if module == "gevent.monkey" else "thread"
+        if patcher is not None and getattr(patcher, asks)(name):
+            logger.warning("Threads are greenlets here: the tick delivers what is written.")
+            return True
+    return False
 
 
 def _teller() -> _Teller:

@@ -24,8 +24,8 @@ def session_user(headers: Headers) -> Any | None:
     """Return the logged-in user of the handshake's session cookie, if there is one."""
     cookies = parse_cookie("; ".join(header_values(headers, b"cookie")))
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key:
-        return None
+    if not session_key or not (session_key.isascii() and session_key.isprintable()):
+        return None  # an escaped NUL, say, which PostgreSQL refuses with an error
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = get_user(request)

@@ -66,7 +66,7 @@ def narrowed(asked: list[str] | None, held: frozenset[str] | None) -> frozenset[
 
 
 async def answer(relay: Relay, connection: Connection, request: Request) -> None:
-    """Answer a request with one page, from a look at the log that began after the asking.
+    """Answer a request with one page, which counts in all that was committed before the asking.
 
     Only a page that completes what the connection hears entitles the client to cursors.
     """
@@ -74,6 +74,8 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     while connection.behind and not connection.transport.is_closing:
         # Holding ends being behind; what was not sent live must have been sent from the log.
         await drain(relay, connection)
+    if not await _drained(connection):
+        return
     upto = _hold(relay, connection)
     try:
         page = await _asked_page(connection, request, upto)

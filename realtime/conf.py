@@ -26,7 +26,8 @@ class Conf:
     RELAY_BATCH: int = 1000
     """Changes read from the log at once."""
     DATABASE_THREADS: int = 4
-    """Threads, and so database connections, that the hub of one process uses at most."""
+    """Threads, and so database connections, that the hub of one process uses at most, besides
+    one for its relay."""
     MAX_MESSAGE_BYTES: int = 64 * 1024
     """The largest message a client may send."""
     MAX_WAITING_REQUESTS: int = 16

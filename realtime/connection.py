@@ -80,6 +80,11 @@ class Connection:
             self.tables is None or event.table in self.tables
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the client leaves so much unread that nothing more should be sent to it."""
+        return self.transport.unsent > conf().MAX_UNSENT_BYTES
+
     def send(self, frame: Frame) -> None:
         """Send a message that is not a change."""
         self.transport.send(frame)
@@ -109,7 +114,7 @@ class Connection:
             self._send_live(part)
             # Only now: where sending fails, a catch-up starts before it.
             self.position = part[-1].position
-            if self.transport.unsent > conf().MAX_UNSENT_BYTES:
+            if self.is_full:
                 self.fall_behind()
                 return
         self.position = position

@@ -71,6 +71,9 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
         """Answer a frame, whatever it holds."""
         if self.connection.transport.is_closing:
             return
+        if self.connection.is_full:
+            self.conversation.overflow()
+            return
         try:
             message = _decode(text_data)
         except RealtimeError as error:

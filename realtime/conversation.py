@@ -14,7 +14,7 @@ from realtime import auth, catchup
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
-from realtime.connection import Connection
+from realtime.connection import Connection, Identity
 from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import (
@@ -68,6 +68,14 @@ class Conversation:
         """Answer a message; whatever goes wrong becomes an `error` or a `goodbye`."""
         await self._safely(self._handle(message), message.id)
 
+    def overflow(self) -> None:
+        """Leave a message unanswered, for the client does not read its answers: they would be kept
+        in memory. It is caught up when it reads again, or closed when it does not."""
+        if self._connection.identity is None:
+            self._connection.goodbye(CloseCode.SLOW, "The client does not read what it is sent.")
+        elif not self._connection.is_held:  # else the catch-up that runs waits for it
+            self._connection.fall_behind()
+
     async def end(self) -> None:
         """Stop all that was begun for the client."""
         self._relay.leave(self._connection)
@@ -119,7 +127,7 @@ class Conversation:
         if message.token is not None:
             await self._authenticate(message.token)
         if known is not None and is_unnamed and self._chosen_id is not None:
-            await self._identify(known.user)
+            self._become(await in_database(auth.identify, known.user, self._chosen_id))
         if self._connection.identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
         self._narrow(message)
@@ -146,12 +154,14 @@ class Conversation:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
-        await self._identify(user)
+        identity = await in_database(auth.identify, user, self._chosen_id)
         await self._relay.refresh()
+        # Both at once, after the last await: with a user but unknown to the relay, the client
+        # would be answered and yet hear nothing.
+        self._become(identity)
         self._relay.join(self._connection)
 
-    async def _identify(self, user: Any) -> None:
-        identity = await in_database(auth.identify, user, self._chosen_id)
+    def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):
             self.send_error(Forbidden("The client id is not yours; another one was given."), None)
         client = self._scope.get("client") or ("",)

@@ -21,12 +21,29 @@ R = TypeVar("R")
 
 async def in_database(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function on one of the hub's threads; old connections are closed around it."""
-    call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=executor())
-    result: R = await call(*args, **kwargs)
+    result: R = await _run(executor(), function, *args, **kwargs)
+    return result
+
+
+async def for_relay(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a function on the relay's own thread, so that live changes do not queue behind
+    authentication, the host's `audiences_for` and pages."""
+    result: R = await _run(relay_executor(), function, *args, **kwargs)
     return result
 
 
 @functools.cache
+def relay_executor() -> ThreadPoolExecutor:
+    """Return the thread that looks at the log."""
+    return ThreadPoolExecutor(1, thread_name_prefix="hub-relay")
+
+
+@functools.cache
 def executor() -> ThreadPoolExecutor:
-    """Return the threads; as many as the hub may use database connections."""
+    """Return the threads for everything but the relay's looks; each may hold a connection."""
     return ThreadPoolExecutor(conf().DATABASE_THREADS, thread_name_prefix="hub-database")
+
+
+async def _run(pool: ThreadPoolExecutor, function: Any, *args: Any, **kwargs: Any) -> Any:
+    call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
+    return await call(*args, **kwargs)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from realtime import hints, presence
 from realtime.conf import conf
 from realtime.connection import Connection
-from realtime.database import in_database
+from realtime.database import for_relay
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from sync.cursor import Position
@@ -47,7 +47,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._wake = asyncio.Event()
-        self._waiting: list[asyncio.Future[Position]] = []
+        self._waiting: list[_Waiter] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = False
 
@@ -75,14 +75,15 @@ class Relay:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def refresh(self) -> Position:
-        """Return the position after a look at the log that began after this call.
+        """Return the position, once everything committed before this call lies behind it.
 
+        What is committed meanwhile is not waited for, so a flood of changes keeps nobody waiting.
         Raises what the database raised, where the log could not be read.
         """
-        future: asyncio.Future[Position] = self._loop.create_future()
-        self._waiting.append(future)
+        waiter = _Waiter(self._loop.create_future())
+        self._waiting.append(waiter)
         self._wake.set()
-        return await future
+        return await waiter.future
 
     def join(self, connection: Connection) -> None:
         """Make a connection hear what comes after the present position."""
@@ -99,7 +100,7 @@ class Relay:
         """Send a host's message to the connections of an audience, or of one client."""
         for connection in self.connections:
             identity = connection.identity
-            if identity is None or connection.behind:
+            if identity is None or connection.behind or connection.is_full:
                 continue
             if audience in connection.audiences or client_id == identity.client_id:
                 connection.send(frame)
@@ -126,21 +127,20 @@ class Relay:
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             try:
-                position = await self._advance()
+                read = await self._look()
             except Exception as error:
                 self._failed(waiting, error)
             else:
-                self._succeeded(waiting, position)
+                self._succeeded(waiting, read)
 
-    async def _advance(self) -> Position:
-        """Look once: whoever waits for a look must not wait until a flood of changes has passed."""
-        read = await in_database(tail, self.position, conf().RELAY_BATCH)
+    async def _look(self) -> Tail:
+        read = await for_relay(tail, self.position, conf().RELAY_BATCH)
         for part in _parts(read):
             self._fan_out(part)
             await asyncio.sleep(0)  # to let the server write: the clients that read keep up
         if read.has_more:
             self._wake.set()
-        return read.position
+        return read
 
     def _fan_out(self, read: Tail) -> None:
         events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
@@ -165,25 +165,47 @@ class Relay:
         for connection in list(self.connections):
             connection.fall_behind()
 
-    def _succeeded(self, waiting: list[asyncio.Future[Position]], position: Position) -> None:
+    def _succeeded(self, waiting: list[_Waiter], read: Tail) -> None:
         if self._failing:
             self._failing = False
             logger.info("The log can be read again.")
-        for future in waiting:
-            if not future.done():
-                future.set_result(position)
+        self._waiting += [waiter for waiter in waiting if not waiter.is_served(read)]
 
-    def _failed(self, waiting: list[asyncio.Future[Position]], error: Exception) -> None:
+    def _failed(self, waiting: list[_Waiter], error: Exception) -> None:
         if not self._failing:
             self._failing = True
             logger.error("The log cannot be read, trying again every tick: %s", error)
-        for future in waiting:
-            if not future.done():
-                future.set_exception(error)
+        for waiter in waiting:
+            if not waiter.future.done():
+                waiter.future.set_exception(error)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task in an empty context: it outlives the client whose arrival started it."""
         return self._loop.create_task(coroutine, context=contextvars.Context())
+
+
+class _Waiter:
+    """Somebody who waits until what was committed before lies behind the relay's position.
+
+    That is the end of the log at the first look that found nothing unnumbered; it does not move,
+    so the wait is finite however fast others write.
+    """
+
+    def __init__(self, future: asyncio.Future[Position]) -> None:
+        self.future = future
+        self._target: Position | None = None
+
+    def is_served(self, read: Tail) -> bool:
+        """Tell whether the wait is over, after a look."""
+        if self._target is None and read.is_published:
+            self._target = read.end
+        if self._target is None:
+            return self.future.done()
+        if read.position.epoch == self._target.epoch and read.position.seq < self._target.seq:
+            return self.future.done()
+        if not self.future.done():
+            self.future.set_result(read.position)
+        return True
 
 
 def _parts(read: Tail) -> Iterator[Tail]:
@@ -194,7 +216,7 @@ def _parts(read: Tail) -> Iterator[Tail]:
         entries.append(entry)
         size += len(entry.data)
         if size > PART_BYTES:
-            yield Tail(entries, Position.of_entry(read.position.epoch, entry))
+            yield Tail(entries, Position.of_entry(read.position.epoch, entry), read.end)
             entries, size = [], 0
     yield dataclasses.replace(read, entries=entries)
 

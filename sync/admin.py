@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from sync.conf import conf
 from sync.history import differences
 from sync.models import SyncLog
 from sync.publishing import publish
@@ -85,6 +86,10 @@ class SyncLogAdmin(ModelAdmin):
     def difference(self, entry: SyncLog) -> SafeString:
         """The record's fields before and after, changed ones first."""
         return render_to_string("admin/sync/difference.html", {"rows": differences(entry)})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncLog]:
+        """Read the log that is published."""
+        return super().get_queryset(request).using(conf().DATABASE)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """List changes after publishing what waits, for only then is known what they changed."""

@@ -22,12 +22,13 @@ from django.db.models.sql.constants import ROW_COUNT
 from sync import statements
 from sync.context import FIXTURE
 from sync.recording import write_entries
-from sync.registry import registry
+from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
 
 Execute = Callable[..., Any]
 
 _MARK: Final = "_sync_original"
+_LOG_EXISTS: Final = "_sync_log_exists"
 
 
 def install() -> None:
@@ -108,19 +109,25 @@ def _delete(original: Execute) -> Execute:
 def _shape(compiler: Compiler) -> Shape | None:
     meta = compiler.query.get_meta()
     registration = registry.find(meta.db_table)
-    if registration is None or _before_the_log(compiler, meta):
+    if registration is None:
         return None
-    return shape_of(registration, meta.concrete_model)
+    model = meta.concrete_model
+    if model.__module__ == "__fake__" and _is_too_early(compiler.connection, registration, model):
+        return None
+    return shape_of(registration, model)
 
 
-def _before_the_log(compiler: Compiler, meta: Any) -> bool:
-    """Tell whether a data migration runs before the log's own table exists.
+def _is_too_early(connection: Any, registration: Registration, model: Any) -> bool:
+    """Tell whether a data migration runs before the log's table, or before the columns that a
+    change is recorded with, exist.
 
     Only historical models can: their rows are what `sync_backfill` is for.
     """
-    if meta.concrete_model.__module__ != "__fake__":
-        return False
-    return "sync_log" not in compiler.connection.introspection.table_names()
+    if not registration.can_record(model):
+        return True
+    if not getattr(connection, _LOG_EXISTS, False):
+        setattr(connection, _LOG_EXISTS, "sync_log" in connection.introspection.table_names())
+    return not getattr(connection, _LOG_EXISTS)
 
 
 _WRAPPERS: Final = (

@@ -81,6 +81,12 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _text(value: str) -> str:
+    """Return plain text; a lone surrogate, which JSON allows in an escape (RFC 8259 section 8.2)
+    and UTF-8 cannot hold, becomes a question mark."""
+    return value.encode(errors="replace").decode()
+
+
 def _integer(value: int) -> int | str:
     value = int(value)  # of a subclass, for the JSON encoder knows the plain types alone
     return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else str(value)
@@ -113,7 +119,7 @@ def _bytes(value: bytes | bytearray | memoryview) -> str:
 
 
 def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): encode_value(item) for key, item in value.items()}
+    return {_text(str(key)): encode_value(item) for key, item in value.items()}
 
 
 def _sequence(value: Sequence[Any]) -> list[Any]:
@@ -135,7 +141,7 @@ def _encode_other(value: Any, field: models.Field[Any, Any] | None) -> Any:
 _ENCODERS: Final[dict[type, Callable[[Any], Any]]] = {
     type(None): _same,
     bool: _same,
-    str: str.__str__,
+    str: _text,
     int: _integer,
     float: _float,
     decimal.Decimal: _decimal,

@@ -49,7 +49,7 @@ class Context:
         if actor is None:
             return "", ""
         if isinstance(actor, str):
-            return "", actor[:MAX_TEXT_LENGTH]
+            return "", _cut(actor, MAX_TEXT_LENGTH)
         if getattr(actor, "is_anonymous", False) or getattr(actor, "pk", None) is None:
             return "", ""
         return str(actor.pk), _label(actor)
@@ -88,9 +88,9 @@ def context(
     said: dict[str, Any] = {
         "actor": actor,
         "source": source,
-        "client_id": client_id[:MAX_ID_LENGTH],
-        "request_id": request_id[:MAX_ID_LENGTH],
-        "reason": reason[:MAX_TEXT_LENGTH],
+        "client_id": _cut(client_id, MAX_ID_LENGTH),
+        "request_id": _cut(request_id, MAX_ID_LENGTH),
+        "reason": _cut(reason, MAX_TEXT_LENGTH),
     }
     with entered(dataclasses.replace(current(), **{k: v for k, v in said.items() if v})):
         yield
@@ -108,7 +108,12 @@ def entered(new: Context) -> Iterator[None]:
 
 def _label(actor: Any) -> str:
     get_username = getattr(actor, "get_username", None)
-    return str(get_username() if get_username else actor)[:MAX_TEXT_LENGTH]
+    return _cut(str(get_username() if get_username else actor), MAX_TEXT_LENGTH)
+
+
+def _cut(text: str, length: int) -> str:
+    """Return what every database stores of a text: PostgreSQL refuses NUL."""
+    return text.replace("\x00", "")[:length]
 
 
 @functools.cache

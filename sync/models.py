@@ -110,6 +110,7 @@ class SyncLog(models.Model):
         verbose_name_plural = _("changes")
         indexes = [
             models.Index(fields=["table", "record_id", "seq"], name="sync_log_record"),
+            models.Index(fields=["table", "record_id", "latest"], name="sync_log_newest"),
             models.Index(fields=["latest", "seq"], name="sync_log_latest"),
             models.Index(fields=["transaction"], name="sync_log_transaction"),
         ]

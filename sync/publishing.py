@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.models import Count, Max
@@ -39,10 +39,11 @@ def publish(using: str | None = None) -> Position:
     """Number every entry that is committed and has no number yet, and return the end of the log.
 
     Idempotent and safe to call from any process at any time; writers never wait for it, except
-    for the one write lock of SQLite.
+    for the one write lock of SQLite. Inside a transaction of the host it numbers nothing: the
+    head would stay locked for as long as that lasts.
     """
     alias = using or conf().DATABASE
-    while publish_batch(alias):
+    while not _is_inside_a_transaction(alias) and publish_batch(alias):
         pass
     return Position.of_head(head(alias))
 
@@ -56,6 +57,7 @@ def publish_batch(using: str) -> bool:
         return False
     head(using)  # before the transaction, whose first statement has to be the one that locks
     with transaction.atomic(using=using), log_maintenance():
+        _read_committed(using)
         locked = _locked_head(using)
         transactions, is_all = _next_transactions(using)
         if not transactions:  # another pass held the lock and did the work
@@ -78,6 +80,24 @@ def head(using: str) -> LogHead:
     if found is None:
         found, _ = LogHead.objects.using(using).get_or_create(pk=LogHead.SINGLETON)
     return found
+
+
+def _is_inside_a_transaction(using: str) -> bool:
+    """Tell whether the host has a transaction open, other than the one that wraps a `TestCase`."""
+    blocks: list[Any] = connections[using].atomic_blocks
+    return any(not block._from_testcase for block in blocks)
+
+
+def _read_committed(using: str) -> None:
+    """Let a publisher that waited for the lock see what the one before it did: under REPEATABLE
+    READ, which a host may have chosen, PostgreSQL fails it instead."""
+    connection = connections[using]
+    level = getattr(connection, "isolation_level", None)
+    if connection.vendor != "postgresql" or getattr(level, "name", "") == "READ_COMMITTED":
+        return
+    if len(connection.atomic_blocks) == 1:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
 
 def _locked_head(using: str) -> LogHead:

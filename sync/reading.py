@@ -7,9 +7,11 @@ import datetime
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from django.db.models import Exists, OuterRef, Q
+
 from sync.conf import conf
 from sync.cursor import Position
-from sync.models import SyncLog, SyncLogQuerySet
+from sync.models import MOVED, SyncLog, SyncLogQuerySet
 from sync.publishing import head, publish, publish_batch
 
 ENTRY_OVERHEAD: Final = 400
@@ -34,12 +36,19 @@ class Page:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tail:
     """What was published after a position, change by change; nothing where the log that position
-    belongs to has been replaced."""
+    belongs to has been replaced. `end` is the end of the log, and `is_published` says that nothing
+    waited for a number any more."""
 
     entries: list[SyncLog]
     position: Position
-    has_more: bool = False
+    end: Position
+    is_published: bool = True
     is_replaced: bool = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another look would find something at once."""
+        return not self.is_published or self.position != self.end
 
 
 def changes_since(
@@ -72,23 +81,23 @@ def tail(start: Position | None, limit: int) -> Tail:
     Unlike pages the tail is not compacted: live clients hear each change that changed something.
     A `start` of None gives just the position to start from.
     """
-    is_publishing = publish_batch(conf().DATABASE)
+    is_published = not publish_batch(conf().DATABASE)
     end = Position.of_head(head(conf().DATABASE))
     if start is None or start == end:
-        return Tail([], end, is_publishing)
+        return Tail([], end, end, is_published)
     if start.epoch != end.epoch or start.seq > end.seq:
-        return Tail([], end, is_replaced=True)
+        return Tail([], end, end, is_published, is_replaced=True)
     found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
     entries = list(found.order_by("seq")[: limit + 2])
     if entries and entries[0].seq == start.seq:
         first = entries.pop(0)
         if Position.of_entry(start.epoch, first).tag != start.tag:
-            return Tail([], end, is_replaced=True)
+            return Tail([], end, end, is_published, is_replaced=True)
     is_cut = len(entries) > limit
     entries = entries[:limit]
     reached = Position.of_entry(end.epoch, entries[-1]) if is_cut else end
     news = [entry for entry in entries if not entry.is_unchanged]
-    return Tail(news, reached, is_cut or is_publishing)
+    return Tail(news, reached, end, is_published)
 
 
 def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple[int, bool]:
@@ -130,10 +139,15 @@ def _horizon() -> int:
 def _entries(
     after: int, end: Position, audiences: Iterable[str], tables: Collection[str] | None
 ) -> SyncLogQuerySet:
-    log = SyncLog.objects.using(conf().DATABASE).filter(
-        latest=True, seq__gt=after, seq__lte=end.seq, audience__in=sorted(set(audiences))
+    """Return the newest entry of each record; that a record moved away is left out where it is
+    still heard by another of the audiences, for it would take away what a later entry gave."""
+    log = SyncLog.objects.using(conf().DATABASE)
+    heard = log.filter(latest=True, seq__lte=end.seq, audience__in=sorted(set(audiences)))
+    later = heard.filter(
+        table=OuterRef("table"), record_id=OuterRef("record_id"), seq__gt=OuterRef("seq")
     )
-    return log if tables is None else log.filter(table__in=sorted(set(tables)))
+    found = heard.filter(~Q(cause=MOVED) | ~Exists(later), seq__gt=after)
+    return found if tables is None else found.filter(table__in=sorted(set(tables)))
 
 
 def _page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,11 @@ DELETE: Final = "delete"
 CHUNK: Final = 500
 """Records looked up by one statement: below the 999 parameters of SQLite."""
 
+MAX_RECORD_ID_LENGTH: Final = 255
+
+ENTRIES: Final = 2000
+"""Entries held in memory while a mass write is recorded."""
+
 Row = Sequence[Any]
 
 
@@ -37,15 +43,15 @@ def write_entries(
     """
     from sync.models import SyncLog
 
-    entries = list(_entries(shape, rows, using, source))
-    if not entries:
-        return 0
-    SyncLog._base_manager.using(using).bulk_create(entries)
-    for entry in entries:
-        post_save.send(
-            sender=SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
-        )
-    return len(entries)
+    entries, written = _entries(shape, rows, using, source), 0
+    while chunk := list(itertools.islice(entries, ENTRIES)):
+        SyncLog._base_manager.using(using).bulk_create(chunk)
+        for entry in chunk:
+            post_save.send(
+                SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
+            )
+        written += len(chunk)
+    return written
 
 
 def record(model: type[models.Model], pks: Iterable[Any], *, using: str | None = None) -> int:
@@ -54,7 +60,7 @@ def record(model: type[models.Model], pks: Iterable[Any], *, using: str | None =
     Call it in the transaction of the write. Records that are gone are not recorded: name them to
     `record_deleted`. Returns how many entries were written.
     """
-    shape = shape_of(registry.get(model), model)
+    shape = _present_shape(model)
     alias = using or router.db_for_write(model)
     with transaction.atomic(using=alias, savepoint=False):
         return sum(
@@ -71,7 +77,7 @@ def record_deleted(
     The mapping must hold the primary key and what the audience is made of; raises `CaptureError`
     where it does not. Returns how many entries were written.
     """
-    shape = shape_of(registry.get(model), model)
+    shape = _present_shape(model)
     alias = using or router.db_for_write(model)
     rows = [(DELETE, shape.row_of(values)) for values in records]
     with transaction.atomic(using=alias, savepoint=False):
@@ -99,12 +105,26 @@ def _entries(
             }
         yield SyncLog(
             table=shape.table,
-            record_id=shape.record_id(row),
+            record_id=_record_id(shape, row),
             action=action,
             data=shape.data(row),
             audience=_audience(shape.registration, shape, row, using),
             **common,
         )
+
+
+def _present_shape(model: type[models.Model]) -> Shape:
+    return shape_of(registry.get(model), model._meta.concrete_model or model)
+
+
+def _record_id(shape: Shape, row: Row) -> str:
+    record_id = shape.record_id(row)
+    if len(record_id) > MAX_RECORD_ID_LENGTH:
+        raise CaptureError(
+            f"The primary key of a {shape.table} record is {len(record_id)} characters long, the"
+            f" log holds {MAX_RECORD_ID_LENGTH}: shorten it, or do not register the model."
+        )
+    return record_id
 
 
 def _audience(registration: Registration, shape: Shape, row: Row, using: str) -> str:

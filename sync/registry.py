@@ -26,7 +26,9 @@ MAX_EVENT_LENGTH: Final = 128
 type_audience = str | Callable[[Any], str] | None
 
 _SECRET = re.compile(
-    r"passw|secret|token|api_?key|private_?key|key_?hash|(^|_)(otp|salt)(_|$)", re.IGNORECASE
+    r"passw|passphrase|secret(?!ar)|key_?hash|(api|private|access|signing|auth)_?key"
+    r"|(^|_)(pwd|token|credentials?|otp|pin|salt)(_|$)",
+    re.IGNORECASE,
 )
 
 
@@ -56,6 +58,16 @@ class Registration:
         if callable(self.audience):
             return None
         return frozenset(_template_fields(self.audience))
+
+    def can_record(self, model: type[models.Model]) -> bool:
+        """Tell whether a historical model has the columns that name a record and its audience."""
+        today = self.model._meta
+        needed = self.audience_fields
+        if needed is None:
+            needed = frozenset(field.attname for field in today.local_concrete_fields)
+        keys = {field.attname for field in today.pk_fields}
+        columns = {field.attname for field in model._meta.local_concrete_fields}
+        return columns >= needed | keys
 
     def audience_of(self, values: Mapping[str, Any], make_instance: Callable[[], Any]) -> str:
         """Return who hears a record with these attribute values."""

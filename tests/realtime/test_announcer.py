@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 import uuid
 
 import pytest
@@ -275,3 +277,16 @@ def test_a_forked_worker_process_announces_too(redis_url):
         assert done.stdout.strip() == "done"
         assert HINT.encode() in ear.hear()
         assert HINT.encode() in ear.hear()
+
+
+def test_where_threads_are_greenlets_nothing_is_told_and_saves_go_on(recording, monkeypatch):
+    gevent = types.SimpleNamespace(is_module_patched=lambda name: name == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", gevent)
+    announcer._threads_are_greenlets.cache_clear()
+    try:
+        ring()
+        Project.objects.create(name="a")
+    finally:
+        monkeypatch.undo()
+        announcer._threads_are_greenlets.cache_clear()
+    assert told_after(recording) == []

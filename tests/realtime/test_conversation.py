@@ -177,3 +177,30 @@ async def test_a_connection_hears_nothing_before_its_user_is_known(spoken):
     spoken.relay.message_threadsafe(Frame("{}"), "everyone", None)
     await asyncio.sleep(0)
     assert spoken.messages == []
+
+
+async def test_who_cannot_join_is_sent_away_instead_of_answered_and_deaf(
+    spoken, token, monkeypatch
+):
+    async def failing():
+        raise OperationalError("the log cannot be read")
+
+    monkeypatch.setattr(spoken.relay, "refresh", failing)
+    await spoken.say(Hello(token=token))
+    kinds = [message["type"] for message in spoken.messages]
+    assert kinds == ["error", "goodbye"]
+    assert spoken.connection.identity is None
+    assert spoken.connection not in spoken.relay.connections
+
+
+async def test_a_member_that_does_not_read_is_answered_no_more_until_it_does(spoken, token):
+    await spoken.say(Hello(token=token))
+    spoken.conversation.overflow()
+    assert spoken.connection.behind
+    await spoken.until("sync_response")
+    assert not spoken.connection.behind
+
+
+async def test_a_stranger_that_does_not_read_is_sent_away(spoken):
+    spoken.conversation.overflow()
+    assert [message["code"] for message in spoken.messages] == [4001]

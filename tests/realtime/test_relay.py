@@ -10,11 +10,12 @@ import pytest
 
 from hubproject.models import Project
 from realtime import relay as relay_module
-from realtime.database import in_database
+from realtime.database import for_relay
 from realtime.frames import Frame
 from realtime.relay import local_relays, relay
+from sync.cursor import Position
 from sync.models import LogHead, new_epoch
-from sync.reading import tail
+from sync.reading import Tail, tail
 from tests.realtime.doubles import FailingTransport, connection_of
 from tests.support.off_loop import off_loop
 from tests.testapp.models import Memo, Team
@@ -51,13 +52,13 @@ def fault(monkeypatch):
     class Fault:
         error: Exception | None = None
 
-        async def in_database(self, function, *args):
+        async def for_relay(self, function, *args):
             if self.error is not None:
                 raise self.error
-            return await in_database(function, *args)
+            return await for_relay(function, *args)
 
     fault = Fault()
-    monkeypatch.setattr(relay_module, "in_database", fault.in_database)
+    monkeypatch.setattr(relay_module, "for_relay", fault.for_relay)
     return fault
 
 
@@ -74,14 +75,14 @@ def gate(monkeypatch):
             self.reached.clear()
             self.may_pass.clear()
 
-        async def in_database(self, function, *args):
-            result = await in_database(function, *args)
+        async def for_relay(self, function, *args):
+            result = await for_relay(function, *args)
             self.reached.set()
             await self.may_pass.wait()
             return result
 
     gate = Gate()
-    monkeypatch.setattr(relay_module, "in_database", gate.in_database)
+    monkeypatch.setattr(relay_module, "for_relay", gate.for_relay)
     return gate
 
 
@@ -106,9 +107,18 @@ async def test_changes_arrive_in_the_order_of_the_log_whatever_the_batch(running
     connection = joined(running)
     names = [f"project {n}" for n in range(5)]
     await create(*names)
-    for _ in range(3):  # a look takes one batch, so that nobody waits for a flood to pass
-        await running.refresh()
+    await running.refresh()
     assert titles(connection) == names
+
+
+async def test_a_wait_ends_where_the_log_ended_however_much_comes_after():
+    def look(seq, end, *, is_published=True):
+        return Tail([], Position("epoch", seq), Position("epoch", end), is_published)
+
+    waiter = relay_module._Waiter(asyncio.get_running_loop().create_future())
+    looks = (look(2, 4, is_published=False), look(4, 9), look(6, 20), look(9, 30))
+    assert [waiter.is_served(one) for one in looks] == [False, False, False, True]
+    assert waiter.future.result().seq == 9
 
 
 async def test_a_save_that_changes_nothing_is_not_heard_but_is_behind_the_position(running):

@@ -223,3 +223,8 @@ def test_the_id_of_a_record_is_text(model, keys, name):
 def test_other_composite_keys_are_other_ids(keys):
     fields = Seat._meta.pk_fields
     assert codec.record_id(keys[0], fields) != codec.record_id(keys[1], fields)
+
+
+def test_a_lone_surrogate_does_not_make_a_save_fail():
+    value = {"a\ud800": ["\udfff"]}
+    assert codec.to_json(codec.encode_value(value)) == '{"a?":["?"]}'

@@ -124,3 +124,9 @@ def test_an_interactive_interpreter_is_a_shell(monkeypatch):
     monkeypatch.setattr(sys, "argv", [""])
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     assert _process_source.__wrapped__() == "shell"
+
+
+def test_nul_which_postgresql_refuses_is_left_out_of_an_explanation():
+    with sync.context(actor="a\x00da", reason="\x00why"):
+        assert current().who() == ("", "ada")
+        assert current().reason == "why"

@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from psycopg import IsolationLevel
 
 from sync import publishing
 from sync.models import SyncLog
@@ -236,3 +237,27 @@ def test_the_transaction_that_waited_for_a_record_comes_after_the_one_it_waited_
     quantities = [entry.values.get("quantity") for entry in published()]
     assert quantities[1:] == [1, None, 2]
     assert_the_log_is_whole()
+
+
+@pytest.mark.usefixtures("postgresql_only")
+def test_publishing_reads_what_is_committed_whatever_isolation_the_host_chose(monkeypatch):
+    Owner.objects.create(name="a")
+    levels = []
+    locked = publishing._locked_head
+
+    def asking(using):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_isolation")
+            levels.append(cursor.fetchone()[0])
+        return locked(using)
+
+    monkeypatch.setattr(publishing, "_locked_head", asking)
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+    monkeypatch.setattr(connection, "isolation_level", IsolationLevel.REPEATABLE_READ)
+    try:
+        publish()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET default_transaction_isolation")
+    assert levels == ["read committed"]

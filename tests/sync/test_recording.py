@@ -6,7 +6,7 @@ import json
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
@@ -21,7 +21,18 @@ from tests.support.state import database_state
 from tests.sync.observing import applied, brief, delete, recorded, update
 from tests.sync.values import HARD_VALUES
 from tests.sync.writes import FIXTURE as STOCK_FIXTURE
-from tests.testapp.models import Everything, Memo, Owner, Restaurant, Seat, Stock, Ticket, Unseen
+from tests.testapp.models import (
+    Everything,
+    Memo,
+    Owner,
+    Place,
+    QuietPlace,
+    Restaurant,
+    Seat,
+    Stock,
+    Ticket,
+    Unseen,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -231,3 +242,26 @@ def test_a_uuid_is_found_however_it_is_written():
     with recorded() as entries:
         sync.record(Ticket, [ticket.pk.hex, str(ticket.pk).upper()])
     assert brief(entries) == [update(ticket)]
+
+
+def test_a_proxy_is_recorded_as_the_table_it_stands_for():
+    place = Place.objects.create(name="a")
+    with recorded() as entries:
+        assert sync.record(QuietPlace, [place.pk]) == 1
+    assert brief(entries) == [update(place)]
+
+
+def test_a_primary_key_that_the_log_cannot_hold_is_refused_with_a_reason(monkeypatch):
+    monkeypatch.setattr(recording, "MAX_RECORD_ID_LENGTH", 3)
+    with pytest.raises(CaptureError, match="shorten it"), transaction.atomic():
+        Owner.objects.create(pk=10_000, name="a")
+    assert not Owner.objects.exists()
+
+
+def test_a_mass_write_is_recorded_in_parts(monkeypatch):
+    monkeypatch.setattr(recording, "ENTRIES", 3)
+    Owner.objects.bulk_create(Owner(name=f"{n}") for n in range(8))
+    with recorded() as entries:
+        Owner.objects.update(name="z")
+    assert len(entries) == 8
+    assert len({entry.transaction for entry in entries}) == 1

@@ -111,3 +111,21 @@ async def test_a_page_of_one_change_while_everything_changes(hub, connect, token
         await off_loop(Task.objects.filter(pk=task.pk).update, title="moved to the end")
     await client.sync(limit=1)
     await is_whole(client)
+
+
+async def test_an_answer_has_all_that_was_committed_however_much_waited_to_be_published(
+    start_hub, connect, token
+):
+    hub = start_hub(**varied(SYNC={"PUBLISH_BATCH": 20}, REALTIME={"RELAY_BATCH": 10}))
+    client = await connect(hub, token=token)
+    await client.hello()
+    for _ in range(2):
+        await off_loop(write_transactions, *[1] * 100)
+        await client.sync()
+        await is_whole_whatever_came_twice(client)
+
+
+async def is_whole_whatever_came_twice(client):
+    """A page that a live client asks for may hold what has just come as events."""
+    client.repeated = client.out_of_order = 0
+    await is_whole(client)

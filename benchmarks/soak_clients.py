@@ -35,6 +35,7 @@ class SoakClient(HubClient):
         self.snapshot_at: int | None = None
         self.visits: Counter[str] = Counter()
         self._live_from: int | None = None
+        self._is_leaving = False
         self._chance = random.Random(seed)
         self._fields = {"batch": True} if number % 3 == 0 else {}
 
@@ -68,9 +69,10 @@ class SoakClient(HubClient):
                 self.url = self._chance.choice(self.urls)
 
     async def come_back(self) -> None:
-        """Connect for the last time, unless connected."""
-        if not self.is_open:
-            await self._visit()
+        """Connect for the last time, unless connected; whatever `roam` was cancelled in."""
+        if self._is_leaving or not self.caught_up:
+            await self.drop()
+        await self._visit()
 
     async def _visit(self) -> None:
         while not self.is_open:
@@ -85,8 +87,10 @@ class SoakClient(HubClient):
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _leave(self) -> None:
+        self._is_leaving = True
         drops = self._chance.random() < DROPS
         await (self.drop() if drops else self.close())
+        self._is_leaving = False
         self.visits["dropped" if drops else "closed"] += 1
 
     def _apply(self, change: Message) -> None:

@@ -14,14 +14,15 @@ import logging
 import os
 import sys
 import threading
+import uuid
 from collections import deque
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connections
+from django.db.transaction import on_commit
 
 from realtime.conf import conf
 from realtime.layer import HINT, shared_layer
-from sync.models import SyncLog
 
 logger = logging.getLogger(__name__)
 
@@ -34,16 +35,15 @@ MAX_WAITING: Final = 1000
 _ATTRIBUTE: Final = "_realtime_announced"
 
 
-def announce_after_commit(sender: type[SyncLog], instance: SyncLog, **kwargs: Any) -> None:
-    """Have the commit of a recorded change announced, once per transaction."""
+def announce_after_commit(using: str, transaction: uuid.UUID, **kwargs: Any) -> None:
+    """Have the commit of recorded changes announced, once per transaction."""
     if not conf().ANNOUNCE:
         return
-    using = kwargs["using"]
-    connection = transaction.get_connection(using)
-    if getattr(connection, _ATTRIBUTE, None) == instance.transaction:
+    connection = connections[using]
+    if getattr(connection, _ATTRIBUTE, None) == transaction:
         return
-    setattr(connection, _ATTRIBUTE, instance.transaction)
-    transaction.on_commit(ring, using=using, robust=True)
+    setattr(connection, _ATTRIBUTE, transaction)
+    on_commit(ring, using=using, robust=True)
 
 
 def ring() -> None:

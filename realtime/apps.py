@@ -1,7 +1,6 @@
 """Starts the app: from here on, recorded changes are announced after their commit."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_save
 
 
 class RealtimeConfig(AppConfig):
@@ -12,7 +11,6 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from realtime import checks  # noqa: F401
         from realtime.announcer import announce_after_commit
+        from sync.signals import recorded
 
-        post_save.connect(
-            announce_after_commit, sender="sync.SyncLog", dispatch_uid="realtime.announce"
-        )
+        recorded.connect(announce_after_commit, dispatch_uid="realtime.announce")

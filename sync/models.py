@@ -9,14 +9,20 @@ from contextvars import ContextVar
 from typing import Any, Final, NoReturn
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sync import codec
 from sync.context import SOURCES
 from sync.errors import AppendOnlyError
+from sync.indexes import PartialIndex
 
 MOVED: Final = "moved"
+"""The cause of a delete entry for an audience that the record has left."""
+
+REDACTED: Final = "redacted"
+"""The cause of an update entry that makes clients forget values removed from the history."""
 
 _maintaining: ContextVar[bool] = ContextVar("sync_log_maintenance", default=False)
 
@@ -98,8 +104,11 @@ class SyncLog(models.Model):
     request_id = models.CharField(_("request"), max_length=64, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     codec = models.PositiveSmallIntegerField(_("encoding"), default=codec.VERSION)
+    redacted = models.TextField(  # noqa: DJ001  # null: nothing was removed
+        _("redacted fields"), null=True, help_text=_("JSON list of fields removed from the data.")
+    )
     recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
-    published_at = models.DateTimeField(_("published at"), null=True, db_index=True)
+    published_at = models.DateTimeField(_("published at"), null=True)
 
     objects = SyncLogQuerySet.as_manager()
 
@@ -110,9 +119,18 @@ class SyncLog(models.Model):
         verbose_name_plural = _("changes")
         indexes = [
             models.Index(fields=["table", "record_id", "seq"], name="sync_log_record"),
-            models.Index(fields=["table", "record_id", "latest"], name="sync_log_newest"),
-            models.Index(fields=["latest", "seq"], name="sync_log_latest"),
             models.Index(fields=["transaction"], name="sync_log_transaction"),
+            # Partial, so that recording pays for none of them but the first.
+            PartialIndex(fields=["id"], where=Q(seq__isnull=True), name="sync_log_pending"),
+            PartialIndex(
+                fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
+            ),
+            PartialIndex(fields=["seq"], where=Q(latest=True), name="sync_log_latest"),
+            PartialIndex(
+                fields=["published_at"],
+                where=Q(published_at__isnull=False),
+                name="sync_log_published",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -134,6 +152,11 @@ class SyncLog(models.Model):
     def changed_names(self) -> list[str] | None:
         """The names of the changed fields, or None where nothing precedes this entry."""
         return None if self.changed is None else list(codec.from_json(self.changed))
+
+    @property
+    def redacted_names(self) -> list[str]:
+        """The names of the fields whose values were removed from this entry."""
+        return [] if self.redacted is None else list(codec.from_json(self.redacted))
 
     @property
     def is_unchanged(self) -> bool:

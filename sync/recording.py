@@ -14,6 +14,7 @@ from sync.context import current
 from sync.errors import CaptureError
 from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry
 from sync.shape import Shape, shape_of
+from sync.signals import recorded
 from sync.transactions import transaction_id
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def write_entries(
 ) -> int:
     """Record rows, given as `(action, row)`, as one entry each, in the open transaction.
 
-    Sends `post_save` for each entry. Returns how many were written.
+    Sends `post_save` for each entry, and `recorded` once. Returns how many were written.
     """
     from sync.models import SyncLog
 
@@ -51,6 +52,9 @@ def write_entries(
                 SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
             )
         written += len(chunk)
+    if written:
+        mark = transaction_id(transaction.get_connection(using))
+        recorded.send(SyncLog, using=using, transaction=mark)
     return written
 
 

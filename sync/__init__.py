@@ -9,7 +9,9 @@ from sync.errors import (
     NotRegistered,
     RegistrationError,
     SyncError,
+    UncapturedWrite,
 )
+from sync.passing import allow_raw_sql
 from sync.recording import record, record_deleted
 from sync.registry import ANY_CHANGE, EVERYONE, register
 
@@ -23,6 +25,8 @@ __all__ = [
     "NotRegistered",
     "RegistrationError",
     "SyncError",
+    "UncapturedWrite",
+    "allow_raw_sql",
     "context",
     "record",
     "record_deleted",

@@ -10,7 +10,8 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import capture, checks  # noqa: F401
+        from sync import capture, checks, detector  # noqa: F401
 
         capture.install()
+        detector.install()
         autodiscover_modules("sync")

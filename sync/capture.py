@@ -21,6 +21,7 @@ from django.db.models.sql.constants import ROW_COUNT
 
 from sync import statements
 from sync.context import FIXTURE
+from sync.passing import unwatched, watched
 from sync.recording import write_entries
 from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
@@ -55,11 +56,11 @@ def _insert(original: Execute) -> Execute:
     def execute_sql(self: Compiler, returning_fields: Any = None) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, returning_fields)
+            return unwatched(original, self, returning_fields)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.insert(self, shape, original, returning_fields)
+            written = unwatched(statements.insert, self, shape, original, returning_fields)
             source = FIXTURE if getattr(self.query, "raw", False) else ""
-            write_entries(shape, written.rows, self.using, source=source)
+            watched(write_entries, shape, written.rows, self.using, source=source)
         return written.result
 
     return execute_sql
@@ -69,10 +70,10 @@ def _update(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, result_type)
+            return unwatched(original, self, result_type)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.update(self, shape, original, result_type)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.update, self, shape, original, result_type)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_sql
@@ -82,12 +83,12 @@ def _update_returning(original: Execute) -> Execute:
     def execute_returning_sql(self: Compiler, returning_fields: Any) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, returning_fields)
+            return unwatched(original, self, returning_fields)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.update_returning(self, shape, returning_fields)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.update_returning, self, shape, returning_fields)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_returning_sql
@@ -97,10 +98,10 @@ def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, result_type)
+            return unwatched(original, self, result_type)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.delete(self, shape, original, result_type)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.delete, self, shape, original, result_type)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_sql
@@ -123,11 +124,14 @@ def _is_too_early(connection: Any, registration: Registration, model: Any) -> bo
 
     Only historical models can: their rows are what `sync_backfill` is for.
     """
-    if not registration.can_record(model):
-        return True
+    return not registration.can_record(model) or not log_exists(connection)
+
+
+def log_exists(connection: Any) -> bool:
+    """Tell whether a database has the log's table yet; once it has, nobody asks it again."""
     if not getattr(connection, _LOG_EXISTS, False):
         setattr(connection, _LOG_EXISTS, "sync_log" in connection.introspection.table_names())
-    return not getattr(connection, _LOG_EXISTS)
+    return bool(getattr(connection, _LOG_EXISTS))
 
 
 _WRAPPERS: Final = (

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+WARN: Final = "warn"
+ERROR: Final = "error"
+IGNORE: Final = "ignore"
+RAW_SQL: Final = (WARN, ERROR, IGNORE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +31,16 @@ class Conf:
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    RAW_SQL: str = ""
+    """What raw SQL that writes to a registered table meets: `"warn"`, `"error"` or `"ignore"`;
+    empty: an error under test, a warning otherwise and in migrations."""
+
+    def __post_init__(self) -> None:
+        if self.RAW_SQL not in ("", *RAW_SQL):
+            raise ImproperlyConfigured(
+                f"SYNC['RAW_SQL'] is {self.RAW_SQL!r}: choose one of {', '.join(RAW_SQL)}, or leave"
+                " it out."
+            )
 
 
 @functools.cache

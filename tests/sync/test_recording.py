@@ -52,7 +52,7 @@ def heard():
 
 
 def run(sql, *params):
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 

@@ -121,6 +121,8 @@ def _refuse(
     with transaction.atomic(using=connection.alias):
         result = run()
         if _rows(written, context) != 0:
+            if context["cursor"].description:
+                context["cursor"].fetchall()  # rows that wait would block SQLite's next savepoint
             raise refused
     return result
 

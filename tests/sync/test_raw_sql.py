@@ -203,7 +203,8 @@ def test_what_was_read_once_is_known_unless_it_is_long():
 
 PIECES = (
     "UPDATE DELETE INSERT INTO FROM SET WITH AS SELECT task other ; ; ( ) ( ) , . *"
-    " ' \" ` [ ] $$ $a$ /* */ /*! -- # \\ E' \n EXPLAIN ANALYZE CREATE TRIGGER BEGIN END CASE COPY LOAD REPLACE MERGE"
+    " ' \" ` [ ] $$ $a$ /* */ /*! -- # \\ E' \n"
+    " EXPLAIN ANALYZE CREATE TRIGGER BEGIN END CASE COPY LOAD REPLACE MERGE"
     " TRUNCATE USING JOIN ON OR DO FOR é ß 0"
 )
 words = st.sampled_from(PIECES.split(" "))

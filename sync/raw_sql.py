@@ -69,7 +69,9 @@ class _Writes(Reader):
     def read(self) -> None:
         while self._now is not END:
             if self._now.mark != ";":
-                self.statements += 1
+                # Django's schema editor sends one after its UPDATE, whose row count stays.
+                follows = self.statements and self._now.keyword == "SET"
+                self.statements += not follows
                 self._statement()
             self._skip_statement()
 
@@ -81,6 +83,7 @@ class _Writes(Reader):
         elif verb in {"EXPLAIN", "ANALYZE", "DESCRIBE", "DESC"}:
             self._explained(executes=verb == "ANALYZE")
         elif verb == "SET" and self._now.keyword == "STATEMENT":
+            self.counted = False
             self._skip_to("FOR")
             self._statement()
 

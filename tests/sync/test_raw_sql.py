@@ -173,7 +173,15 @@ def test_the_writes_of_a_text_are_these(vendor, sql, writes):
     assert [f"{verb} {table}" for verb, table in found] == writes
 
 
-@pytest.mark.parametrize("sql", ["UPDATE task SET a = 1", "DELETE FROM task;", "REPLACE INTO task"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE task SET a = 1",
+        "DELETE FROM task;",
+        "REPLACE INTO task VALUES (1)",
+        "UPDATE task SET a = 1; SET CONSTRAINTS ALL IMMEDIATE",
+    ],
+)
 def test_one_write_has_the_row_count_of_its_cursor(sql):
     assert written_by(sql, "sqlite").counted
 
@@ -183,6 +191,8 @@ def test_one_write_has_the_row_count_of_its_cursor(sql):
     [
         "UPDATE task SET a = 1; DELETE FROM task",
         "SELECT 1; DELETE FROM task",
+        "SET a = 1; DELETE FROM task",
+        "UPDATE task SET a = 1; SET STATEMENT b = 1 FOR DELETE FROM task",
         "TRUNCATE task",
         "WITH a AS (DELETE FROM task RETURNING *) SELECT * FROM a",
         "EXPLAIN ANALYZE DELETE FROM task",

@@ -85,6 +85,8 @@ def _watch(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 def _text(sql: Any, connection: BaseDatabaseWrapper) -> str:
     """Return the text of what a driver may be given; psycopg also composes SQL from objects."""
+    if isinstance(sql, str):
+        return sql
     if isinstance(sql, bytes):
         return sql.decode(errors="replace")
     compose = getattr(sql, "as_string", None)
@@ -93,15 +95,13 @@ def _text(sql: Any, connection: BaseDatabaseWrapper) -> str:
 
 def _hidden(written: Written, connection: BaseDatabaseWrapper) -> Hidden:
     """Return the writes that nothing records, though something ought to."""
-    if not written.writes or is_allowed():
-        return []
-    found = ((verb, registry.find_written(table)) for verb, table in written.writes)
-    hidden = [
-        (verb, registration)
-        for verb, registration in found
-        if registration is not None
-        and not any(knows(registration.model, connection.alias) for knows in captured_elsewhere)
-    ]
+    hidden: Hidden = []
+    for verb, table in written.writes:
+        registration = registry.find_written(table)
+        if registration is None or is_allowed():
+            continue
+        if not any(knows(registration.model, connection.alias) for knows in captured_elsewhere):
+            hidden.append((verb, registration))
     return hidden if hidden and log_exists(connection) else []
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 
 from sync import codec
+from sync.signals import recorded
 
 if TYPE_CHECKING:
     from sync.models import SyncLog
@@ -26,31 +30,91 @@ class Entry(NamedTuple):
 
 
 _OWN: Final = Entry._fields
-_NEW: Final = {"event": "", "cause": "", "latest": False, "codec": codec.VERSION}
-"""What an entry is that is not published yet."""
+_NEW: Final = {"event": "''", "cause": "''", "latest": "FALSE", "codec": str(codec.VERSION)}
+"""What an entry is that is not published yet, as SQL."""
+
+MAX_GATHERED: Final = 2000
+"""Entries of several statements that are held back to be inserted together."""
+
+_GATHERING: Final = "_sync_gathering"
 
 
 def insert_entries(using: str, common: Mapping[str, Any], entries: Sequence[Entry]) -> None:
     """Insert entries that share the `common` columns, in their order, in the open transaction.
 
-    Instances are made, and `post_save` is sent for each, only where somebody listens.
+    Sends `recorded`. Instances are made, and `post_save` is sent for each, only where somebody
+    listens.
     """
+    gathering: _Gathering | None = getattr(connections[using], _GATHERING, None)
+    if gathering is not None:
+        gathering.add(common, entries)
+        return
+    _insert(using, common, entries)
+    recorded.send(log_model(), using=using, transaction=common["transaction"])
+
+
+@contextmanager
+def gathered(using: str) -> Iterator[None]:
+    """Insert together what several statements of one write record, at the end of the block.
+
+    Only for a block inside a transaction that runs no code of the host: entries of a savepoint that
+    is rolled back within it would be inserted all the same.
+    """
+    connection = connections[using]
+    if hasattr(connection, _GATHERING):
+        yield
+        return
+    gathering = _Gathering(using)
+    setattr(connection, _GATHERING, gathering)
+    try:
+        yield
+    finally:
+        delattr(connection, _GATHERING)
+    gathering.flush()
+
+
+class _Gathering:
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._common: Mapping[str, Any] = {}
+        self._entries: list[Entry] = []
+
+    def add(self, common: Mapping[str, Any], entries: Sequence[Entry]) -> None:
+        if len(self._entries) >= MAX_GATHERED or not self._goes_with(common):
+            self.flush()
+        self._common = self._common or common
+        self._entries += entries
+
+    def flush(self) -> None:
+        if self._entries:
+            _insert(self._using, self._common, self._entries)
+            mark = self._common["transaction"]
+            recorded.send(log_model(), using=self._using, transaction=mark)
+        self._common, self._entries = {}, []
+
+    def _goes_with(self, common: Mapping[str, Any]) -> bool:
+        return not self._common or {**common, "recorded_at": self._common["recorded_at"]} == dict(
+            self._common
+        )
+
+
+def _insert(using: str, common: Mapping[str, Any], entries: Sequence[Entry]) -> None:
     if post_save.has_listeners(log_model()):
         _insert_and_tell(using, common, entries)
         return
     connection = connections[using]
-    shared = {**_NEW, **common}
-    values = _prepared(shared, connection)
+    shared = tuple(common)
+    values = [_adapted(connection, value) for value in common.values()]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and len(entries) > 1:
             columns = [list(column) for column in zip(*entries, strict=True)]
-            cursor.execute(_insert_from_arrays(using, tuple(shared)), [*values, *columns])
+            cursor.execute(_insert_from_arrays(using, shared), [*values, *columns])
         elif len(entries) == 1:
-            cursor.execute(_insert_values(using, tuple(shared)), [*values, *entries[0]])
+            cursor.execute(_insert_values(using, shared), [*values, *entries[0]])
         else:
             # In SQLite there is no way to travel; PyMySQL and mysqlclient make one INSERT of it.
             rows = [(*values, *entry) for entry in entries]
-            cursor.executemany(_insert_values(using, tuple(shared)), rows)
+            cursor.executemany(_insert_values(using, shared), rows)
 
 
 @cache
@@ -61,9 +125,13 @@ def log_model() -> type[SyncLog]:
     return SyncLog
 
 
-def _prepared(shared: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
-    field: Any = log_model()._meta.get_field
-    return [field(n).get_db_prep_save(value, connection) for n, value in shared.items()]
+def _adapted(connection: BaseDatabaseWrapper, value: Any) -> Any:
+    """Return a value as Django's fields would send it, without asking each of them."""
+    if isinstance(value, uuid.UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    if isinstance(value, datetime.datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
 
 
 def _insert_and_tell(using: str, common: Mapping[str, Any], entries: Sequence[Entry]) -> None:
@@ -77,7 +145,8 @@ def _insert_and_tell(using: str, common: Mapping[str, Any], entries: Sequence[En
 @cache
 def _insert_values(using: str, shared: tuple[str, ...]) -> str:
     names = (*shared, *_OWN)
-    return f"{_into(using, names)} VALUES ({', '.join(['%s'] * len(names))})"
+    values = ", ".join((*_NEW.values(), *["%s"] * len(names)))
+    return f"{_into(using, names)} VALUES ({values})"
 
 
 @cache
@@ -85,8 +154,9 @@ def _insert_from_arrays(using: str, shared: tuple[str, ...]) -> str:
     """Return an INSERT of arrays; PostgreSQL takes ids in the order of the sorted rows."""
     own = ", ".join(f"new.{name}" for name in _OWN)
     arrays = ", ".join(["%s::text[]"] * len(_OWN))
+    values = ", ".join((*_NEW.values(), *["%s"] * len(shared)))
     return (
-        f"{_into(using, (*shared, *_OWN))} SELECT {', '.join(['%s'] * len(shared))}, {own}"
+        f"{_into(using, (*shared, *_OWN))} SELECT {values}, {own}"
         f" FROM unnest({arrays}) WITH ORDINALITY AS new({', '.join(_OWN)}, place) ORDER BY place"
     )
 
@@ -94,5 +164,5 @@ def _insert_from_arrays(using: str, shared: tuple[str, ...]) -> str:
 def _into(using: str, names: tuple[str, ...]) -> str:
     quote = connections[using].ops.quote_name
     meta: Any = log_model()._meta
-    columns = ", ".join(quote(meta.get_field(name).column) for name in names)
+    columns = ", ".join(quote(meta.get_field(name).column) for name in (*_NEW, *names))
     return f"INSERT INTO {quote(meta.db_table)} ({columns})"

@@ -14,7 +14,6 @@ from sync.errors import CaptureError
 from sync.inserting import Entry, insert_entries
 from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry
 from sync.shape import Shape, shape_of
-from sync.signals import recorded
 from sync.transactions import transaction_id
 
 INSERT: Final = "insert"
@@ -37,8 +36,8 @@ def write_entries(
 ) -> int:
     """Record rows, given as `(action, row)`, as one entry each, in the open transaction.
 
-    Sends `recorded` once, and `post_save` for each entry to whoever listens. Returns how many
-    entries were written.
+    Sends `recorded`, and `post_save` for each entry to whoever listens. Returns how many entries
+    were written.
     """
     entries, written = _entries(shape, rows, using), 0
     common: dict[str, Any] = {}
@@ -46,8 +45,6 @@ def write_entries(
         common = common or _common(shape, using, source)
         insert_entries(using, common, chunk)
         written += len(chunk)
-    if written:
-        recorded.send(shape.registration.model, using=using, transaction=common["transaction"])
     return written
 
 

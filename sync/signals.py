@@ -7,9 +7,9 @@ from typing import Final
 from django.dispatch import Signal
 
 recorded: Final = Signal()
-"""Entries were written: sent once per write, inside its transaction.
+"""Entries were written: sent at least once per write, inside its transaction.
 
-Sender: the model whose records were written. Arguments: `using`, the database alias;
-`transaction`, the id that the entries of this commit share. Whoever wants the entries themselves
-connects to Django's `post_save` of `SyncLog`, which is sent for each of them.
+Sender: `SyncLog`. Arguments: `using`, the database alias; `transaction`, the id that the entries of
+this commit share. Whoever wants the entries themselves connects to Django's `post_save` of
+`SyncLog`, which is sent for each of them.
 """

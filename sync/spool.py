@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import IO, Any, Final
@@ -51,6 +52,7 @@ class Spool:
     def _write_out(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="sync-spool-")  # noqa: SIM115  # kept open
+            weakref.finalize(self, self._file.close)
         pickle.dump(self._newest, self._file, pickle.HIGHEST_PROTOCOL)
 
 

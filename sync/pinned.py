@@ -33,6 +33,19 @@ def update(
     return after, count
 
 
+def update_of_keys(
+    compiler: Compiler, shape: Shape, original: Execute, result_type: Any
+) -> tuple[list[Row], list[Row], Any]:
+    """Update the primary keys of the matched rows; return the rows before and after, with Django's
+    result. What the new keys are going to be is asked of the database itself, before the write."""
+    names = [field.attname for field in shape.key_fields]
+    keys = _keys(matched_rows(compiler, shape, names))
+    before: list[Row] = list(shape.select(keys, compiler.using))
+    new_keys = _keys_to_be(compiler, shape, keys)
+    count = _write(compiler, keys, original, result_type) if keys else 0
+    return before, list(shape.select(new_keys, compiler.using)), count
+
+
 def delete(
     compiler: Compiler, shape: Shape, original: Execute, result_type: Any
 ) -> tuple[Spool, Any]:
@@ -75,13 +88,32 @@ def _ungrouped(query: Query, shape: Shape) -> Query:
     return outer
 
 
+def _keys_to_be(compiler: Compiler, shape: Shape, keys: list[Any]) -> list[Any]:
+    given = {field: value for field, _, value in compiler.query.values}
+    new: dict[str, Any] = {
+        f"sync_key_{index}": _as_expression(given.get(field, models.F(field.attname)), field)
+        for index, field in enumerate(shape.key_fields)
+    }
+    rows: models.QuerySet[Any] = models.QuerySet(shape.model, using=compiler.using)
+    return _keys(list(rows.filter(pk__in=keys).annotate(**new).values_list(*new)))
+
+
+def _as_expression(value: Any, field: models.Field[Any, Any]) -> models.Expression:
+    if hasattr(value, "resolve_expression"):
+        return models.ExpressionWrapper(value, output_field=field)
+    return models.Value(value, output_field=field)
+
+
 def _parts(compiler: Compiler, shape: Shape, may_split: bool) -> Iterator[list[Any]]:
     names = [field.attname for field in shape.key_fields]
-    rows = matched_rows(compiler, shape, names)
-    keys: list[Any] = rows if len(names) > 1 else [key for (key,) in rows]
+    keys = _keys(matched_rows(compiler, shape, names))
     size = KEYS if may_split else max(len(keys), 1)
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
+
+
+def _keys(rows: list[Row]) -> list[Any]:
+    return [key for (key,) in rows] if rows and len(rows[0]) == 1 else rows
 
 
 def _write(compiler: Compiler, keys: list[Any], original: Execute, result_type: Any) -> Any:

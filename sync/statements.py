@@ -15,7 +15,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sync import conflicts, pinned, streaming
-from sync.errors import CaptureError
 from sync.recording import DELETE, INSERT, UPDATE, Row
 from sync.shape import Compiler, Shape, columns
 from sync.spool import Spool
@@ -65,13 +64,7 @@ def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any
     if not compiler.query.values:
         return Written((), original(compiler, result_type))
     if not can_return_rows(compiler.connection):
-        if _changes_key(compiler, shape):
-            raise CaptureError(
-                f"{compiler.connection.display_name} cannot tell which {shape.table} records an"
-                " update() of the primary key made: create the new record and delete the old one."
-            )
-        rows, count = pinned.update(compiler, shape, original, result_type)
-        return Written(((UPDATE, row) for row in rows), count)
+        return _update_pinned(compiler, shape, original, result_type)
     before = _before_key_change(compiler, shape)
     returned = _execute_returning(compiler, shape.fields)
     count = len(returned)
@@ -112,6 +105,16 @@ def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> Iterable[t
     new = {shape.key(row): row for row in rows}
     gone = [(DELETE, row) for key, row in old.items() if key not in new]
     return gone + [(UPDATE if key in old else INSERT, row) for key, row in new.items()]
+
+
+def _update_pinned(
+    compiler: Compiler, shape: Shape, original: Execute, result_type: Any
+) -> Written:
+    if _changes_key(compiler, shape):
+        before, after, count = pinned.update_of_keys(compiler, shape, original, result_type)
+        return Written(_updated(shape, before, after), count)
+    rows, count = pinned.update(compiler, shape, original, result_type)
+    return Written(((UPDATE, row) for row in rows), count)
 
 
 def _before_key_change(compiler: Compiler, shape: Shape) -> list[Row]:

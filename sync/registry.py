@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ class Registration:
     fields: frozenset[str]
     audience: str | Callable[[Any], str]
     events: Mapping[str, frozenset[str] | None]
+    retention: datetime.timedelta | None = None
 
     @property
     def table(self) -> str:
@@ -119,6 +121,7 @@ def register(
     exclude: Iterable[str] = (),
     audience: type_audience = None,
     events: Mapping[str, Iterable[str] | str] | None = None,
+    retention: datetime.timedelta | None = None,
 ) -> Registration:
     """Record every change of a model from now on.
 
@@ -126,6 +129,8 @@ def register(
     some away; the primary key always syncs. `audience` is a template over the record's columns
     (`"project:{project_id}"`), a callable that takes an instance, or None for everyone.
     `events` maps an event name to the fields whose change it stands for, or to `ANY_CHANGE`.
+    `retention` is how long `sync_prune` keeps superseded and delete entries (default:
+    `SYNC["RETENTION"]`; `timedelta.max` for ever).
 
     Raises `RegistrationError` for anything that could not work later.
     """
@@ -136,6 +141,7 @@ def register(
         fields=synced,
         audience=_checked_audience(model, audience),
         events=_checked_events(model, synced, events or {}),
+        retention=_checked_retention(model, retention),
     )
     registry.add(registration)
     return registration
@@ -199,6 +205,18 @@ def _checked_events(
         if unsynced := sorted(heard - synced):
             raise RegistrationError(f"event {event!r}: {', '.join(unsynced)} does not sync.")
     return checked
+
+
+def _checked_retention(
+    model: type[models.Model], retention: datetime.timedelta | None
+) -> datetime.timedelta | None:
+    if retention is None:
+        return None
+    if not isinstance(retention, datetime.timedelta) or retention <= datetime.timedelta():
+        raise RegistrationError(
+            f"{model._meta.label}: retention={retention!r} is not a positive timedelta."
+        )
+    return retention
 
 
 def _attname(model: type[models.Model], name: str) -> str:

@@ -97,14 +97,17 @@ def test_a_cursor_from_the_lost_part_starts_anew_however_far_the_log_has_grown(
     assert (len(page.changes), page.reset) == (written_since, False)
 
 
-def test_a_cursor_between_two_pages_starts_anew_where_what_superseded_its_page_was_lost(backup):
+@pytest.mark.parametrize("written_since", [0, 1, 2])
+def test_a_cursor_between_two_pages_starts_anew_where_what_superseded_its_page_was_lost(
+    backup, written_since
+):
     """The page left the old entry out for the sake of one that is gone, while the cursor itself
     stands behind an entry that is not."""
     rename(0, "lost")
     first = changes_since(None, EVERYONE, limit=1)
     assert [entry.values["name"] for entry in first.changes] == ["1"]
     backup.restore()
-    owners(2)
+    owners(written_since)
     assert_starts_anew(first.position)
 
 

@@ -272,7 +272,7 @@ class PrunedLog:
 
 @pytest.mark.django_db(transaction=True)
 def test_clients_of_a_log_that_is_pruned_at_random_end_equal_to_the_database():
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(audience_sets, min_size=2, max_size=3), st.lists(steps, min_size=10))
     def check(chosen, taken):
         log = PrunedLog(chosen)

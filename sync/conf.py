@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ class Conf:
     whose audience is the default one."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    KEEP_UNCHANGED: bool = False
+    """Whether saves that changed nothing stay in the history; `register(keep_unchanged=)` says it
+    for one model. They are never fanned out."""
     PAGE_LIMIT: int = 500
     """Changes in one catch-up page, at most."""
     PAGE_BYTES: int = 256 * 1024
@@ -34,6 +38,11 @@ class Conf:
     RAW_SQL: str = ""
     """What raw SQL that writes to a registered table meets: `"warn"`, `"error"` or `"ignore"`;
     empty: an error under test, a warning otherwise and in migrations."""
+    RETENTION: datetime.timedelta | None = None
+    """How long superseded entries and delete entries are kept, where the model's registration does
+    not say; None keeps them for ever. Only `sync_prune` removes them."""
+    PRUNE_BATCH: int = 5000
+    """Entries removed by one transaction of `sync_prune`."""
 
     def __post_init__(self) -> None:
         if self.RAW_SQL not in ("", *RAW_SQL):

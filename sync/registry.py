@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -40,6 +41,8 @@ class Registration:
     fields: frozenset[str]
     audience: str | Callable[[Any], str]
     events: Mapping[str, frozenset[str] | None]
+    keep_unchanged: bool | None = None
+    retention: datetime.timedelta | None = None
 
     @property
     def table(self) -> str:
@@ -127,6 +130,8 @@ def register(
     exclude: Iterable[str] = (),
     audience: type_audience = None,
     events: Mapping[str, Iterable[str] | str] | None = None,
+    keep_unchanged: bool | None = None,
+    retention: datetime.timedelta | None = None,
 ) -> Registration:
     """Record every change of a model from now on.
 
@@ -134,6 +139,10 @@ def register(
     some away; the primary key always syncs. `audience` is a template over the record's columns
     (`"project:{project_id}"`), a callable that takes an instance, or None for everyone.
     `events` maps an event name to the fields whose change it stands for, or to `ANY_CHANGE`.
+    `keep_unchanged` says whether saves that changed nothing stay in the history (default:
+    `SYNC["KEEP_UNCHANGED"]`).
+    `retention` is how long `sync_prune` keeps superseded and delete entries (default:
+    `SYNC["RETENTION"]`; `timedelta.max` for ever).
 
     Raises `RegistrationError` for anything that could not work later.
     """
@@ -144,6 +153,8 @@ def register(
         fields=synced,
         audience=_checked_audience(model, audience),
         events=_checked_events(model, synced, events or {}),
+        keep_unchanged=keep_unchanged,
+        retention=_checked_retention(model, retention),
     )
     registry.add(registration)
     return registration
@@ -212,6 +223,18 @@ def _checked_events(
         if unsynced := sorted(heard - synced):
             raise RegistrationError(f"event {event!r}: {', '.join(unsynced)} does not sync.")
     return checked
+
+
+def _checked_retention(
+    model: type[models.Model], retention: datetime.timedelta | None
+) -> datetime.timedelta | None:
+    if retention is None:
+        return None
+    if not isinstance(retention, datetime.timedelta) or retention <= datetime.timedelta():
+        raise RegistrationError(
+            f"{model._meta.label}: retention={retention!r} is not a positive timedelta."
+        )
+    return retention
 
 
 def _attname(model: type[models.Model], name: str) -> str:

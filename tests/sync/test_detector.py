@@ -449,6 +449,7 @@ async def test_coroutines_are_watched_and_the_async_orm_passes(heard):
     with sync.allow_raw_sql():
         assert await sync_to_async(run)(UPDATE) == 1
     assert await sync_to_async(names)() == ["z"]
+    await sync_to_async(connections.close_all)()
     assert heard == []
 
 

@@ -73,7 +73,7 @@ def names():
 
 WRITING = [
     ("INSERT", "INSERT INTO testapp_owner (name) VALUES ('z')"),
-    ("INSERT", "INSERT INTO TestApp_Owner (name) SELECT name FROM testapp_owner"),
+    ("INSERT", "INSERT INTO testapp_owner (name) SELECT name FROM testapp_owner"),
     ("UPDATE", UPDATE),
     ("UPDATE", "/* nightly */ update testapp_owner set name = 'z'"),
     ("DELETE", "DELETE FROM testapp_owner"),
@@ -88,6 +88,16 @@ def test_under_test_raw_sql_is_refused_and_does_not_stay(verb, sql, mode, owner,
         run(sql)
     assert (caught.value.table, caught.value.verb) == ("testapp_owner", verb)
     assert names() == ["a"]
+
+
+@pytest.mark.parametrize("table", ["TestApp_Owner", "{schema}.testapp_owner", '"testapp_owner"'])
+def test_a_table_is_known_however_it_is_written(table, owner):
+    if connection.vendor == "mysql" and "schema" not in table:
+        pytest.skip("about databases that fold case and quote names as the standard says")
+    known = {"sqlite": "main", "postgresql": "public"}
+    schema = known.get(connection.vendor, connection.settings_dict["NAME"])
+    with pytest.raises(sync.UncapturedWrite):
+        run(f"UPDATE {table.format(schema=schema)} SET name = 'z'")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -309,7 +319,7 @@ def test_emptying_the_database_empties_the_log_as_well(owner, heard):
 
 
 def write_in_python(apps, schema_editor):
-    schema_editor.execute(UPDATE)
+    schema_editor.connection.cursor().execute(UPDATE)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
+import msgspec
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 
-from sync.errors import RegistrationError
+from sync.errors import RedactionError, RegistrationError
 
 
 def attname(model: type[models.Model], name: str) -> str:
@@ -26,3 +27,25 @@ def attname(model: type[models.Model], name: str) -> str:
             " registered with the parent, many-to-many fields with their through model."
         )
     return str(field.attname)
+
+
+def primary_key(model: type[models.Model], pk: Any) -> tuple[Any, ...]:
+    """Return a primary key as a tuple of the columns' values.
+
+    Takes values, their texts, and for a composite key the JSON text that names the record in the
+    log. Raises `RedactionError` for anything that cannot be a key of the model.
+    """
+    fields: Collection[Any] = model._meta.pk_fields
+    try:
+        if len(fields) > 1 and isinstance(pk, str):
+            pk = msgspec.json.decode(pk)
+        given = tuple(pk) if len(fields) > 1 else (pk,)
+        key = tuple(field.to_python(v) for field, v in zip(fields, given, strict=True))
+    except (ValidationError, msgspec.DecodeError, TypeError, ValueError):
+        key = ()
+    if not key or None in key:
+        raise RedactionError(
+            f"{pk!r} is no primary key of {model._meta.label}. Name a record that is gone, or was"
+            " never saved, by its model and its key."
+        )
+    return key

@@ -25,6 +25,10 @@ class AppendOnlyError(SyncError):
     """The log was about to be changed by something else than publishing or retention."""
 
 
+class RedactionError(SyncError):
+    """Values cannot be removed from the history as asked."""
+
+
 class InvalidCursor(SyncError):
     """A cursor is not one that this log ever gave out."""
 

@@ -59,7 +59,11 @@ class Shape:
 
     def record_id(self, row: Sequence[Any]) -> str:
         """Return the text that names the row's record."""
-        return codec.record_id(self._key(row), self.key_fields)
+        return self.id_of(self._key(row))
+
+    def id_of(self, key: tuple[Any, ...]) -> str:
+        """Return the text that names the record with this primary key."""
+        return codec.record_id(key, self.key_fields)
 
     def data(self, row: Sequence[Any]) -> str:
         """Return the synced columns of a row as canonical text, without what must not be known."""

@@ -15,12 +15,11 @@ from django.db import connections, models, router, transaction
 from sync import forgetting
 from sync.columns import attname, primary_key
 from sync.errors import RedactionError, RegistrationError
-from sync.models import log_maintenance
 from sync.publishing import _locked_head, _read_committed, head
 from sync.recording import Row
 from sync.redaction import type_record
 from sync.registry import registry
-from sync.rewriting import batches, store, without
+from sync.rewriting import batches, history_of, store, without
 from sync.shape import Shape, shape_of
 
 Progress = Callable[[int], Any]
@@ -57,7 +56,7 @@ class Removal:
         """Do it; `progress` is told of each batch how many entries were looked at. Returns how many
         were rewritten."""
         head(self.using)  # before the transaction, whose first statement has to be one that locks
-        with transaction.atomic(using=self.using), log_maintenance():
+        with transaction.atomic(using=self.using):
             _read_committed(self.using)
             row = self._locked_row()
             found, rewritten = self._remove(row, progress)
@@ -72,6 +71,10 @@ class Removal:
         if rewritten:
             forgetting.subject(self.shape, row, self.record_id(row), self.using)
         return rewritten
+
+    def size(self) -> int:
+        """Return how many entries there are to look at."""
+        return history_of(self.using, self.shape.table, self.record_id(self.row())).count()
 
     def row(self, *, is_locked: bool = False) -> Row | None:
         """Return the record as the table holds it, or None where it is gone."""

@@ -24,8 +24,9 @@ def record(
 ) -> SyncLog:
     """Add the entry, in the open transaction, for a record as it is now or for one that is gone.
 
-    That of a record that is gone is for the history alone: clients have deleted it, and a second
-    `delete` could overtake a record that somebody is making again with the same key.
+    That of a record that is gone is for the history alone, without an event: clients have deleted
+    the record, and a second `delete` could follow on one that somebody makes again meanwhile with
+    the same key, for a key that is not there cannot be locked.
     """
     data, audience = subject(shape, row, record_id, using)
     context, mark = current(), transaction_id(connections[using])

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from sync import codec
 from sync.masking import BLANK
-from sync.models import MOVED, REDACTED, SyncLog
+from sync.models import MOVED, REDACTED, SyncLog, SyncLogQuerySet
 from sync.registry import registry
 
 
@@ -52,9 +52,7 @@ class Difference:
 
 def preceding(entry: SyncLog) -> SyncLog | None:
     """Return the entry of the same record before this one, published or still pending."""
-    same = SyncLog.objects.using(entry._state.db).filter(
-        table=entry.table, record_id=entry.record_id
-    )
+    same = _of_the_record(entry).exclude(cause=REDACTED, action=SyncLog.Action.DELETE)
     earlier = same.exclude(cause=MOVED).order_by("-seq", "-id")
     if entry.seq is not None:
         return earlier.filter(seq__lt=entry.seq).first()
@@ -96,11 +94,14 @@ def _shown(entry: SyncLog) -> dict[str, Any]:
 def _reasons(entry: SyncLog) -> dict[str, str]:
     """Return for each field the reason of the redaction that removed its value from the entry: the
     first that was recorded after it, or was recorded by it."""
-    same = SyncLog.objects.using(entry._state.db).filter(
-        table=entry.table, record_id=entry.record_id, cause=REDACTED, id__gte=entry.pk
-    )
-    newest_first = same.order_by("-id").only("redacted", "reason")
+    later = _of_the_record(entry).filter(cause=REDACTED, id__gte=entry.pk)
+    newest_first = later.order_by("-id").only("redacted", "reason")
     return {name: one.reason for one in newest_first for name in one.redacted_names}
+
+
+def _of_the_record(entry: SyncLog) -> SyncLogQuerySet:
+    log = SyncLog.objects.using(entry._state.db)
+    return log.filter(table=entry.table, record_id=entry.record_id)
 
 
 def _changed_before_removal(entry: SyncLog, one_sided: list[str]) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from django.db import connections
 from django.db.models.signals import post_save
 from django.utils import timezone
@@ -16,12 +18,12 @@ from sync.shape import Shape
 from sync.signals import recorded
 from sync.transactions import transaction_id
 
-_DELETE = SyncLog.Action.DELETE
+_DELETE: Final = SyncLog.Action.DELETE
 
 
 def record(
     shape: Shape, row: Row | None, record_id: str, names: frozenset[str], using: str
-) -> SyncLog:
+) -> None:
     """Add the entry, in the open transaction, for a record as it is now or for one that is gone.
 
     That of a record that is gone is for the history alone, without an event: clients have deleted
@@ -29,8 +31,7 @@ def record(
     the same key, for a key that is not there cannot be locked.
     """
     data, audience = subject(shape, row, record_id, using)
-    context, mark = current(), transaction_id(connections[using])
-    actor_id, actor = context.who()
+    mark = transaction_id(connections[using])
     entry = SyncLog(
         table=shape.table,
         record_id=record_id,
@@ -40,20 +41,13 @@ def record(
         cause=REDACTED,
         redacted=codec.to_json(sorted(names)),
         transaction=mark,
-        actor_id=actor_id,
-        actor=actor,
-        source=context.where(),
-        client_id=context.client_id,
-        request_id=context.request_id,
-        reason=context.reason,
-        recorded_at=timezone.now(),
+        **_origin(),
     )
     SyncLog._base_manager.using(using).bulk_create([entry])
     post_save.send(
         SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
     )
     recorded.send(SyncLog, using=using, transaction=mark)
-    return entry
 
 
 def subject(shape: Shape, row: Row | None, record_id: str, using: str) -> tuple[str, str]:
@@ -68,3 +62,17 @@ def subject(shape: Shape, row: Row | None, record_id: str, using: str) -> tuple[
             " Record that with sync.record_deleted() first."
         )
     return last.data, last.audience
+
+
+def _origin() -> dict[str, Any]:
+    context = current()
+    actor_id, actor = context.who()
+    return {
+        "actor_id": actor_id,
+        "actor": actor,
+        "source": context.where(),
+        "client_id": context.client_id,
+        "request_id": context.request_id,
+        "reason": context.reason,
+        "recorded_at": timezone.now(),
+    }

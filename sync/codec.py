@@ -71,6 +71,15 @@ def changed_fields(before: str, after: str) -> list[str]:
     return sorted(name for name in old.keys() | new.keys() if _differs(old, new, name))
 
 
+def blanked(text: str, names: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """Return the text of a record with null for the values of some fields, and which of them it
+    has; all other values keep their text."""
+    values = _raw_fields(text)
+    held = names & values.keys()
+    values.update(dict.fromkeys(held, msgspec.Raw(b"null")))
+    return to_json(values), held
+
+
 def _differs(old: dict[str, msgspec.Raw], new: dict[str, msgspec.Raw], name: str) -> bool:
     if name not in old or name not in new:
         return True

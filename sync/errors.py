@@ -29,6 +29,10 @@ class RetentionError(SyncError):
     """The log cannot be pruned as asked."""
 
 
+class RedactionError(SyncError):
+    """Values cannot be removed from the history as asked."""
+
+
 class InvalidCursor(SyncError):
     """A cursor is not one that this log ever gave out."""
 

@@ -228,3 +228,10 @@ def test_other_composite_keys_are_other_ids(keys):
 def test_a_lone_surrogate_does_not_make_a_save_fail():
     value = {"a\ud800": ["\udfff"]}
     assert codec.to_json(codec.encode_value(value)) == '{"a?":["?"]}'
+
+
+def test_blanking_leaves_every_other_text_as_it_is():
+    text = '{"a":1.0,"b":{"x":[1,"é"]},"c":"secret"}'
+    blanked, held = codec.blanked(text, frozenset({"c", "d"}))
+    assert blanked == '{"a":1.0,"b":{"x":[1,"é"]},"c":null}'
+    assert held == {"c"}

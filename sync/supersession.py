@@ -67,7 +67,8 @@ class Supersession:
         changed = _changed(before, entry)
         entry.changed = None if changed is None else codec.to_json(changed)
         if changed == [] and before is not None and before.audience == entry.audience:
-            if not keeps_unchanged(entry.table):
+            # One that lost values to a redaction may have changed those.
+            if entry.redacted is None and not keeps_unchanged(entry.table):
                 self.dropped.append(entry.pk)
             return None
         entry.event = event_name(entry.table, entry.action, changed)

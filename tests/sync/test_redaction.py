@@ -416,8 +416,8 @@ def test_a_transaction_that_rolls_back_has_redacted_nothing(owner):
 def test_a_long_history_is_read_and_written_in_batches(monkeypatch):
     monkeypatch.setattr(rewriting, "BATCH", 10)
     owner = Owner.objects.create(name=SECRET)
-    for _ in range(39):
-        Owner.objects.update(name=SECRET)
+    for number in range(39):
+        Owner.objects.update(name=f"{SECRET} {number}")
     Owner.objects.update(name="")
     publish()
     with Statements() as statements:

@@ -41,3 +41,12 @@ class InvalidSince(SyncError):
             "`since` must be an ISO 8601 date and time such as 2026-01-31T12:00:00.000000Z."
         )
         self.since = since
+
+
+class RecordBusy(SyncError):
+    """A record could not be locked, because others were writing for too long."""
+
+    def __init__(self, table: str, record_id: str) -> None:
+        super().__init__(f"{table} {record_id} is being written by others: try again later.")
+        self.table = table
+        self.record_id = record_id

@@ -21,6 +21,15 @@ class CaptureError(SyncError):
     """A write cannot be recorded exactly, so it is refused rather than lost."""
 
 
+class NotInSQL(SyncError):
+    """PostgreSQL cannot write something of a record as the encoding wants it."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        super().__init__(f"{label}: PostgreSQL cannot encode {reason}.")
+        self.label = label
+        self.reason = reason
+
+
 class AppendOnlyError(SyncError):
     """The log was about to be changed by something else than publishing or retention."""
 

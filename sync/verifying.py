@@ -8,12 +8,13 @@ from typing import Final
 
 from django.db import models
 
-from sync.checksums import Advance, ReadLog, ReadTable, Side
+from sync.checksums import Advance
 from sync.differences import Difference, differences
 from sync.publishing import publish
 from sync.ranges import RANGE_SIZE, Extent, extent_of, type_number
 from sync.registry import registry
 from sync.shape import Shape, shape_of
+from sync.sides import sides_of
 from sync.snapshots import snapshot
 
 HELD: Final = 200_000
@@ -50,7 +51,7 @@ class Verification:
         publish(using)
         self._extent: Extent = extent_of(self.shape, using, range_size)
         self.rows = self._extent.rows + self._extent.entries
-        self._table, self._log = self._sides()
+        self._table, self._log = sides_of(self.shape, using, self._extent.ranges)
 
     def differences(self, advance: Advance = lambda rows: None) -> Iterator[Difference]:
         """Yield every difference that was there all the time; safe while others write.
@@ -70,13 +71,6 @@ class Verification:
         self.read = len(differing)
         for numbers in _batches(differing):
             yield from self._confirmed(self._candidates(numbers))
-
-    def _sides(self) -> tuple[Side, Side]:
-        ranges = self._extent.ranges
-        return (
-            ReadTable(self.shape, self.using, ranges),
-            ReadLog(self.shape.table, self.using, ranges),
-        )
 
     def _candidates(self, numbers: Collection[type_number]) -> list[str]:
         with snapshot(self.using, is_long=True):

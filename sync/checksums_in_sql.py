@@ -26,6 +26,8 @@ _DIGEST: Final = (
 class SQLSide:
     """A side that the database reads by itself: records as `SELECT record_id, audience, data`."""
 
+    _key: str = number_in_postgresql("record_id")
+
     def __init__(self, using: str, ranges: type_ranges) -> None:
         self._using, self._ranges = using, ranges
 
@@ -54,9 +56,8 @@ class SQLSide:
     def _number(self) -> str:
         """Return the expression of the number of a record's range."""
         if isinstance(self._ranges, KeyRanges):
-            # Rounded down like Python's division; the database's own rounds towards zero.
-            key, width = number_in_postgresql("record_id"), self._ranges.width
-            return f"CAST(floor(CAST({key} AS numeric) / {width}) AS bigint)"
+            # Rounds towards zero, so that range 0 has keys of both signs, on both sides.
+            return f"({self._key}) / {self._ranges.width}"
         return f"(hashtextextended(record_id, 0) & 9223372036854775807) %% {self._ranges.count}"
 
     def _records(self) -> tuple[str, list[Any]]:
@@ -81,10 +82,11 @@ class SQLTable(SQLSide):
             expression(shape, "t", connection).replace("%", "%%")
             for expression in (record_id_sql, audience_sql, data_sql)
         )
-        table = connection.ops.quote_name(shape.table)
+        self._key = "key"
+        quote, key = connection.ops.quote_name, str(shape.key_fields[0].column)
         self._sql = (
-            f"SELECT {record_id} AS record_id, {audience} AS audience, {data} AS data"
-            f" FROM {table} t"
+            f"SELECT {record_id} AS record_id, {audience} AS audience, {data} AS data,"
+            f" t.{quote(key)} AS key FROM {quote(shape.table)} t"
         )
 
     def _records(self) -> tuple[str, list[Any]]:

@@ -39,8 +39,17 @@ class KeyNumber(Func):
 
 
 def number_in_postgresql(text: str) -> str:
-    """Return SQL for the number a text is, or null: a mere cast would fail for any other text."""
-    return f"CASE WHEN {text} ~ '^-?[0-9]{{1,19}}$' THEN CAST({text} AS bigint) END"
+    """Return SQL for the number a text is, or null: a mere cast would fail for any other text.
+
+    The first case is the usual one, and spares it the dearer patterns.
+    """
+    number = f"CAST({text} AS bigint)"
+    wide = f"CAST({text} AS numeric) BETWEEN -9223372036854775808 AND 9223372036854775807"
+    return (
+        f"CASE WHEN ltrim({text}, '0123456789') = '' AND length({text}) BETWEEN 1 AND 18"
+        f" THEN {number} WHEN {text} ~ '^-?[0-9]{{1,18}}$' THEN {number}"
+        f" WHEN {text} ~ '^-?[0-9]{{19}}$' THEN CASE WHEN {wide} THEN {number} END END"
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

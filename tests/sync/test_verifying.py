@@ -6,6 +6,10 @@ import uuid
 
 import pytest
 from django.db import transaction
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
 
 from sync import codec, keyset
 from sync.differences import (
@@ -22,6 +26,7 @@ from sync.reading import changes_since
 from sync.registry import registry
 from sync.repairing import REASON, repair
 from sync.verifying import Verification
+from tests.support.state import database_state
 from tests.sync.behind import (
     assert_whole,
     delete_own_row,
@@ -32,7 +37,7 @@ from tests.sync.behind import (
     stocks,
     unrecorded,
 )
-from tests.sync.observing import name_of, published, recorded
+from tests.sync.observing import applied, name_of, published, recorded
 from tests.sync.values import HARD_VALUES
 from tests.testapp.models import (
     Account,
@@ -51,6 +56,7 @@ from tests.testapp.models import (
     Seat,
     Stamped,
     Stock,
+    Team,
     Ticket,
     Unseen,
 )
@@ -288,3 +294,68 @@ class TestRedactedValues:
         assert repaired.redacted_names == ["name"]
         publish()
         assert found(Owner) == {}
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["seen", "unseen", "publish"]),
+        st.sampled_from(["write", "write all", "delete", "make", "move"]),
+        st.integers(0, 9),
+        st.sampled_from(["a", "b", "é"]),
+    ),
+    max_size=25,
+)
+
+
+class TestWhateverIsWritten(TestCase):
+    """Any writes, some seen and some not: exactly the records that differ are told."""
+
+    @given(OPERATIONS, st.sampled_from([1, 3, 1000]))
+    @hypothesis_settings(max_examples=60)
+    def test_exactly_what_differs_is_told_and_repaired(self, operations, range_size):
+        self.teams = [Team.objects.create(name=name) for name in ("red", "blue")]
+        for seen, name, number, text in operations:
+            if seen == "publish":
+                publish()
+            elif seen == "seen":
+                self.write(name, number, text)
+            else:
+                with unrecorded(Memo):
+                    self.write(name, number, text)
+        publish()
+        assert kinds(Memo, range_size=range_size) == told_by_replaying()
+        for record_id in told_by_replaying():
+            assert repair(shape(Memo), record_id, "default")
+        publish()
+        assert_whole(Memo)
+        for team in self.teams:
+            audience = [f"team:{team.pk}", *EVERYONE]
+            assert applied({}, changes_since(None, audience).changes) == database_state(audience)
+
+    def write(self, name, number, text):
+        memo = Memo.objects.filter(pk=1 + number)
+        if name == "write":
+            memo.update(text=text)
+        elif name == "write all":
+            Memo.objects.update(text=text)
+        elif name == "delete":
+            memo.delete()
+        elif name == "move":
+            memo.update(team=self.teams[number % 2])
+        elif not memo.exists():
+            Memo.objects.create(pk=1 + number, team=self.teams[number % 2], text=text)
+
+
+def told_by_replaying():
+    """Return what differs between the table and the log, found by replaying all of the log."""
+    table = Memo._meta.db_table
+    log = {name: state for (at, name), state in applied({}, published()).items() if at == table}
+    rows = {name: state for (at, name), state in database_state().items() if at == table}
+    missing = dict.fromkeys(log.keys() - rows.keys(), (MISSING_IN_TABLE,))
+    new = dict.fromkeys(rows.keys() - log.keys(), (MISSING_IN_LOG,))
+    moved = {
+        name: (VALUES, AUDIENCE) if log[name]["team_id"] != rows[name]["team_id"] else (VALUES,)
+        for name in log.keys() & rows.keys()
+        if log[name] != rows[name]
+    }
+    return missing | new | moved

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.db import connection
 
 from sync.differences import (
     VALUES,
@@ -67,24 +68,29 @@ class TestRanges:
         """Ranges of keys would be as many as records, or one would hold nearly all."""
         stocks(5)
         assert extent_of(shape(Stock), "default", 10).ranges == KeyRanges(10)
-        far = Stock.objects.create(pk=10**15, sku="far", warehouse="n")
+        far = Stock.objects.create(pk=10**12, sku="far", warehouse="n")
         publish()
         assert extent_of(shape(Stock), "default", 10).ranges == HashedRanges(1)
         assert extent_of(shape(Stock), "default", 2).ranges == HashedRanges(4)
         with unrecorded(Stock):
             Stock.objects.filter(pk=far.pk).update(quantity=1)
-        assert kinds(Stock, range_size=2) == {str(10**15): (VALUES,)}
+        assert kinds(Stock, range_size=2) == {str(10**12): (VALUES,)}
 
     def test_negative_and_large_keys_have_their_ranges(self):
-        for key in (-25, -10, -1, 0, 1, 9, 10):
+        for key in (-25, -10, -1, 1, 9, 10):
             Owner.objects.create(pk=key, name="a")
         assert found(Owner, range_size=10) == {}
         with unrecorded(Owner):
             Owner.objects.filter(pk__lt=0).update(name="b")
         assert set(found(Owner, range_size=10)) == {"-25", "-10", "-1"}
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_the_largest_key_has_its_range(self, kept):
+        if connection.vendor == "mysql":
+            pytest.skip("a table that counts its keys takes no other after the largest")
         Stock.objects.create(pk=2**63 - 1, sku="a", warehouse="n")
         with unrecorded(Stock):
-            Stock.objects.update(quantity=1)
+            Stock.objects.update(quantity=1) if kept else Stock.objects.all().delete()
         assert set(found(Stock)) == {str(2**63 - 1)}
 
     def test_many_ranges_that_differ_are_read_in_batches(self, monkeypatch):

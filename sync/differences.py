@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connections, models
 
 from sync import codec
 from sync.checksums import audience_of
 from sync.log_state import newest_entries
 from sync.models import SyncLog
+from sync.ranges import stored_field
 from sync.shape import Shape
 
 MISSING_IN_LOG: Final = "missing in the log"
@@ -81,14 +82,14 @@ def rows_of(
     shape: Shape, record_ids: Collection[str], using: str, *, lock: bool = False
 ) -> dict[str, Row]:
     """Return the rows of these records by record id, locked if asked for."""
-    keys = [key for name in record_ids if (key := key_of(shape, name)) is not None]
+    keys = [key for name in record_ids if (key := key_of(shape, name, using)) is not None]
     found: models.QuerySet[Any] = models.QuerySet(shape.model, using=using).filter(pk__in=keys)
     if lock:
         found = found.select_for_update()
     return {shape.record_id(row): row for row in found.values_list(*shape.names)}
 
 
-def key_of(shape: Shape, record_id: str) -> Any:
+def key_of(shape: Shape, record_id: str, using: str) -> Any:
     """Return the primary key that a record id names, or None where it can name none."""
     fields = shape.key_fields
     try:
@@ -98,7 +99,18 @@ def key_of(shape: Shape, record_id: str) -> Any:
         key = [field.to_python(text) for field, text in zip(fields, texts, strict=True)]
     except (msgspec.MsgspecError, ValidationError, ValueError, TypeError, ArithmeticError):
         return None
+    if not all(_fits(field, value, using) for field, value in zip(fields, key, strict=True)):
+        return None
     return tuple(key) if len(fields) > 1 else key[0]
+
+
+def _fits(field: Any, value: Any, using: str) -> bool:
+    """Tell whether a column can hold the value: SQLite fails to be asked for a larger integer."""
+    field = stored_field(field)
+    if not isinstance(field, models.IntegerField):
+        return True
+    low, high = connections[using].ops.integer_field_range(field.get_internal_type())
+    return bool((low is None or low <= value) and (high is None or value <= high))
 
 
 def _different_fields(entry: SyncLog, data: str) -> dict[str, tuple[Any, Any]]:

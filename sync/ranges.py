@@ -116,12 +116,16 @@ def extent_of(shape: Shape, using: str, range_size: int) -> Extent:
 
 def has_integer_key(shape: Shape) -> bool:
     """Tell whether the key is one column of integers, so that its order is that of its ids."""
-    if len(shape.key_fields) > 1:
-        return False
-    field: Any = shape.key_fields[0]
+    field = stored_field(shape.key_fields[0])
+    is_integer = isinstance(field, models.IntegerField) and not hasattr(field, "from_db_value")
+    return is_integer and len(shape.key_fields) == 1
+
+
+def stored_field(field: Any) -> Any:
+    """Return the field that says what a column holds: of a foreign key, that at its end."""
     while field.remote_field is not None:
         field = field.target_field
-    return isinstance(field, models.IntegerField) and not hasattr(field, "from_db_value")
+    return field
 
 
 def _span(rows: models.QuerySet[Any], key: Any) -> tuple[int, Any, Any]:

@@ -113,6 +113,7 @@ class TestRanges:
         [
             (Owner, "7", 7),
             (Owner, "seven", None),
+            (Owner, "9" * 19, None),
             (Ticket, "00000000-0000-0000-0000-000000000007", uuid.UUID(int=7)),
             (Ticket, "7", None),
             (Seat, '["a",7]', ("a", 7)),
@@ -123,4 +124,4 @@ class TestRanges:
         ],
     )
     def test_a_record_id_names_a_key_or_none(self, model, record_id, key):
-        assert key_of(shape(model), record_id) == key
+        assert key_of(shape(model), record_id, "default") == key

@@ -246,14 +246,21 @@ class TestDifferences:
         assert found(Draft)[str(draft.pk)].fields == {"title": ("t", "u")}
 
     def test_ids_that_no_key_can_have_are_missing_in_the_table(self):
-        stock = stocks(1)[0]
-        for name in ("no number", '["a",1]', "", f"0{stock.pk}"):
+        [stock] = stocks(1)
+        odd = {"no number", '["a",1]', "", "-", "1-2", f"0{stock.pk}", "9" * 19, "-" + "9" * 40}
+        for name in odd:
             entry(name)
-        assert set(kinds(Stock).values()) == {(MISSING_IN_TABLE,)}
-        assert set(found(Stock, range_size=1)) == {"no number", '["a",1]', "", f"0{stock.pk}"}
-        for name in found(Stock):
+        expected = dict.fromkeys(odd, (MISSING_IN_TABLE,))
+        assert kinds(Stock) == kinds(Stock, range_size=1) == expected
+        for name in odd:
             assert repair(shape(Stock), name, "default")
         assert found(Stock) == {}
+
+    def test_more_differences_than_one_statement_can_ask_for(self):
+        seats = [Seat(room="a", number=n) for n in range(1200)]
+        with unrecorded(Seat):
+            Seat.objects.bulk_create(seats)
+        assert kinds(Seat) == {name_of(seat): (MISSING_IN_LOG,) for seat in seats}
 
 
 def entry(record_id, table="testapp_stock"):

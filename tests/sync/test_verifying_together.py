@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from sync import locking, repairing
+from sync import locking, repairing, sides
 from sync.checksums import ReadLog, ReadTable
 from sync.checksums_in_sql import SQLLog, SQLTable
 from sync.errors import RecordBusy
@@ -274,6 +274,15 @@ class TestThePostgreSQLWay:
         with unrecorded(Stock):
             Stock.objects.filter(pk=made[0].pk).update(quantity=1)
         assert kinds(Stock) == {str(made[0].pk): ("different values",)}
+
+    def test_python_reads_where_the_functions_cannot_be_made(self, monkeypatch):
+        def refuse(connection):
+            with connection.cursor() as cursor:
+                cursor.execute("CREATE FUNCTION no_such_schema.f() RETURNS int RETURN 1")
+
+        monkeypatch.setattr(sides, "ensure_functions", refuse)
+        assert isinstance(Verification(Stock, "default")._table, ReadTable)
+        assert found(Stock) == {}
 
     def test_no_row_of_ranges_that_agree_leaves_the_database(self):
         for number in range(30):

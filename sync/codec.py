@@ -41,6 +41,9 @@ def encode_value(value: Any, field: models.Field[Any, Any] | None = None) -> Any
         return _encode_other(value, field)
     if encoder is _decimal:
         return _decimal(value, getattr(field, "decimal_places", None))
+    # SQLite keeps 2.0 as 2, and a RETURNING clause gives it away.
+    if encoder is _integer and field is not None and field.get_internal_type() == "FloatField":
+        return _float(value)
     return encoder(value)
 
 

@@ -1,0 +1,362 @@
+"""What PostgreSQL writes of a record is byte for byte what the encoding writes of it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import uuid
+
+import pytest
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models, transaction
+from django.test.utils import isolate_apps
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync import codec
+from sync.errors import NotInSQL
+from sync.record_sql import audience_sql, data_sql, obstacles, record_id_sql
+from sync.registry import registry
+from sync.shape import Shape, shape_of
+from sync.sql_functions import (
+    FLOAT,
+    JSON,
+    NUMBER,
+    OVERFLOW,
+    UNDERFLOW,
+    ensure_functions,
+    functions_are_current,
+)
+from tests.sync.values import HARD_VALUES
+from tests.testapp.models import Draft, Everything, Line, Memo, Seat, Stock, Team, Ticket
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+]
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50)
+floats = st.floats() | st.integers(0, 2**80).map(float) | st.decimals(0, 10**24).map(float)
+documents = st.recursive(
+    st.none() | st.booleans() | texts | st.integers() | st.integers(-(10**40), 10**40)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=12,
+)  # fmt: skip
+zones = st.integers(-15 * 60, 15 * 60).map(
+    lambda minutes: datetime.timezone(datetime.timedelta(minutes=minutes))
+)
+records = st.fixed_dictionaries(
+    {
+        "char": texts,
+        "text": texts,
+        "slug": texts,
+        "integer": st.integers(-(2**31), 2**31 - 1),
+        "big": st.integers(-(2**63), 2**63 - 1) | st.integers(2**53 - 3, 2**53 + 3),
+        "decimal": st.decimals(-(10**10) + 1, 10**10 - 1, places=2),
+        "real": floats,
+        "flag": st.booleans(),
+        "day": st.none() | st.dates(),
+        "moment": st.none()
+        | st.datetimes(datetime.datetime(2, 1, 1), datetime.datetime(9998, 12, 31), timezones=zones)
+        | st.datetimes(timezones=st.just(datetime.UTC)),
+        "clock": st.none() | st.times(),
+        "span": st.none() | st.timedeltas() | st.integers(-(10**8), 10**8).map(
+            lambda microseconds: datetime.timedelta(microseconds=microseconds)
+        ),
+        "mark": st.none() | st.uuids(),
+        "options": documents.filter(lambda document: document is not None),
+        "blob": st.binary(max_size=200),
+        "attachment": texts,
+        "address": st.none() | st.ip_addresses().map(str),
+        "maybe": st.none() | st.integers(-(2**31), 2**31 - 1),
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def functions(db):
+    ensure_functions(connection)
+
+
+def by_postgresql(model) -> list[tuple[str, str]]:
+    shape = shape_of(registry.get(model), model)
+    columns = f"{record_id_sql(shape, 'r', connection)}, {data_sql(shape, 'r', connection)}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns} FROM {connection.ops.quote_name(shape.table)} r")
+        return sorted(cursor.fetchall())
+
+
+def by_python(model) -> list[tuple[str, str]]:
+    shape = shape_of(registry.get(model), model)
+    rows = model._base_manager.order_by().values_list(*shape.names)
+    return sorted((shape.record_id(row), shape.data(row)) for row in rows)
+
+
+@settings(max_examples=200)
+@given(st.lists(records, min_size=5, max_size=20))
+def test_any_record_is_the_same_text(drawn):
+    with transaction.atomic():
+        Everything.objects.bulk_create(Everything(**values) for values in drawn)
+        assert by_postgresql(Everything) == by_python(Everything)
+        transaction.set_rollback(True)
+
+
+def test_a_record_of_hard_values_is_the_same_text():
+    Everything.objects.create(**HARD_VALUES)
+    Everything.objects.create()
+    assert by_postgresql(Everything) == by_python(Everything)
+
+
+@settings(max_examples=200)
+@given(st.lists(floats, min_size=10, max_size=100))
+def test_any_float_is_the_same_text(numbers):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {FLOAT}(x) FROM unnest(%s::float8[]) WITH ORDINALITY t(x, o) ORDER BY o",
+            [numbers],
+        )
+        assert [text for (text,) in cursor.fetchall()] == [encoded(n) for n in numbers]
+
+
+@pytest.mark.parametrize("exponent", range(1, 24))
+def test_a_float_whose_shortest_text_lies_between_two_floats_is_the_same_text(exponent):
+    """PostgreSQL itself writes 1e23 as 9.999999999999999e+22."""
+    halves = [(2 * m + 1) // 5**exponent * 5**exponent for m in range(2**52, 2**52 + 900, 9)]
+    numbers = [float(half * 2**shift) for half in halves for shift in (0, 7, 20)]
+    with connection.cursor() as cursor:
+        for number in [*numbers, float(f"1e{exponent}")]:
+            cursor.execute(f"SELECT {FLOAT}(%s::float8)", [number])
+            assert cursor.fetchone()[0] == encoded(number)
+
+
+def test_a_session_that_shortens_floats_changes_nothing():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL extra_float_digits = -10")
+        cursor.execute(f"SELECT {FLOAT}(0.1::float8 + 0.2::float8)")
+        assert cursor.fetchone()[0] == encoded(0.1 + 0.2)
+
+
+@settings(max_examples=200)
+@given(documents)
+def test_any_document_is_the_same_text(document):
+    assert_same_document(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("0", "-0", "0.0", "-0.0", "1.50", "1e2", "1.5e300", "1e400", "-1e400", "1e-400"),
+        *("9007199254740991", "9007199254740992", "-9007199254740992", "123456789012345678901"),
+        *(f"{10**400}.5", f"-{10**400}.5", f"{OVERFLOW}.0", f"{int(OVERFLOW) - 1}.9"),
+        *(UNDERFLOW, f"{UNDERFLOW}1", "2.2250738585072011e-308", "0.1e-1000"),
+        '{"b": 1, "a": {"é": [], "z": {}, "": null}, "aa": true, "a": 2, "\\ud83d\\ude00": 3}',
+        '["\\u0001\\"\\/\\\\\\u2028\\n\\b", "null", null, [], {}]',
+    ],
+)
+def test_a_hard_document_is_the_same_text(text):
+    assert_same_document(text)
+
+
+def test_a_document_may_be_nested_three_hundred_deep():
+    assert_same_document("[" * 300 + "]" * 300)
+
+
+def assert_same_document(text: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {JSON}(d), d::text FROM (SELECT %s::jsonb) AS t(d)", [text])
+        written, stored = cursor.fetchone()
+    assert written == encoded(json.loads(stored))
+
+
+def encoded(value) -> str:
+    return codec.to_json(codec.encode_value(value))
+
+
+@pytest.mark.parametrize(
+    "span", ["1 year 2 mons -3 days", "-1 mons 40 days 00:00:00.000001", "-00:00:01.5", "100 hours"]
+)
+def test_a_span_that_another_program_wrote_in_months_is_the_same_text(span):
+    Everything.objects.create()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE testapp_everything SET span = %s", [span])
+    assert by_postgresql(Everything) == by_python(Everything)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.0/8", "10.0.0.1/32", "::1", "2001:db8::/32"])
+def test_a_network_that_another_program_wrote_is_the_same_text(address):
+    Everything.objects.create()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE testapp_everything SET address = %s", [address])
+    assert by_postgresql(Everything) == by_python(Everything)
+
+
+def test_a_decimal_that_is_no_number_is_the_same_text():
+    Everything.objects.create()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE testapp_everything SET decimal = 'NaN'")
+    assert by_postgresql(Everything) == by_python(Everything)
+
+
+def test_keys_of_every_kind_name_the_record_the_same(red):
+    Ticket.objects.create(id=uuid.UUID(int=7), subject="a")
+    Seat.objects.create(room='b"l\\ue', number=-1)
+    Seat.objects.create(room="é", number=2**31 - 1)
+    Team.objects.create(pk=2**63 - 1, name="blue")
+    Draft.objects.create(title="x", scratch="y")
+    Line.objects.create(price=2)
+    Stock.objects.create(sku="a", warehouse="b")
+    for model in (Ticket, Seat, Team, Draft, Line, Stock):
+        assert by_postgresql(model) == by_python(model) != []
+
+
+def test_every_registered_model_of_the_tests_can_be_written_by_postgresql():
+    shapes = [shape_of(registration, registration.model) for registration in registry]
+    assert [reason for shape in shapes for reason in obstacles(shape, connection)] == []
+
+
+def a_model(**fields) -> type[models.Model]:
+    with isolate_apps("tests.testapp"):
+        meta = type("Meta", (), {"app_label": "testapp"})
+        return type("Odd", (models.Model,), {"Meta": meta, "__module__": "odd"} | fields)
+
+
+@given(st.lists(texts.filter(bool), min_size=1, max_size=5))
+def test_a_text_key_is_named_as_it_is(names):
+    model = a_model(name=models.TextField(primary_key=True))
+    expression = record_id_sql(shaped(model), "r", connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM unnest(%s::text[]) AS r(name)", [names])
+        assert [name for (name,) in cursor.fetchall()] == names
+
+
+def shaped(model, audience="everyone") -> Shape:
+    from sync.registry import Registration
+
+    fields = frozenset(field.attname for field in model._meta.local_concrete_fields)
+    return Shape(Registration(model, fields, audience, {}), model)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns"])
+def test_moments_without_zones_are_read_by_the_clock_of_the_connection(settings, zone):
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
+    naive = connection.copy()
+    shape = shaped(a_model(moment=models.DateTimeField()))
+    try:
+        with naive.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {data_sql(shape, 'r', naive)}, r.moment"
+                " FROM (SELECT 1 AS id, timestamptz '2026-07-01 22:00:00.5+00' AS moment) AS r"
+            )
+            written, read = cursor.fetchone()
+    finally:
+        naive.close()
+    assert read.tzinfo is None
+    assert written == codec.to_json({"id": 1, "moment": codec.encode_value(read)})
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["everyone", "team:{team_id}", "{id}/{{text}}/{text}", "it's \\ {text}"],
+)
+def test_an_audience_is_filled_as_python_fills_it(red, audience):
+    memo = Memo.objects.create(team=red, text="a\\n'{b}")
+    expression = audience_sql(shaped(Memo, audience), "r", connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM testapp_memo r")
+        assert cursor.fetchone()[0] == audience.format(id=memo.pk, team_id=red.pk, text=memo.text)
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ["{mark}", "{day}", "{flag}", "{big}", "{maybe}", "{address}", "{decimal}", "{char}"],
+)
+@pytest.mark.parametrize("values", [HARD_VALUES, {}])
+def test_an_audience_may_be_made_of_these_types(audience, values):
+    row = Everything.objects.create(**values)
+    row.refresh_from_db()
+    expression = audience_sql(shaped(Everything, audience), "r", connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM testapp_everything r")
+        assert cursor.fetchone()[0] == audience.format_map(vars(row))
+
+
+@pytest.mark.parametrize(
+    ("audience", "reason"),
+    [
+        (str, "an audience that is a callable"),
+        ("{id:>5}", "format specification"),
+        ("{id!r}", "format specification"),
+        ("{real}", "Everything.real.*in an audience"),
+        ("{moment}", "Everything.moment.*in an audience"),
+    ],
+)
+def test_an_audience_that_only_python_can_fill_is_refused(audience, reason):
+    with pytest.raises(NotInSQL, match=reason):
+        audience_sql(shaped(Everything, audience), "r", connection)
+
+
+class Shouted(models.TextField):
+    def from_db_value(self, value, expression, connection):
+        return value.upper()
+
+
+class Converted(models.TextField):
+    def get_db_converters(self, connection):
+        return [lambda value, expression, connection: value.upper()]
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        (Shouted(), "converts what the database holds"),
+        (Converted(), "converts what the database holds"),
+        (ArrayField(models.IntegerField()), r"a column of type integer\[\]|converts"),
+        (models.JSONField(decoder=json.JSONDecoder), "decoder"),
+        (models.GeneratedField(
+            expression=models.F("id"), output_field=Shouted(), db_persist=True
+        ), "converts what the database holds"),
+    ],
+    ids=["from_db_value", "converters", "array", "decoder", "generated"],
+)  # fmt: skip
+def test_a_field_that_only_python_can_read_is_named_with_the_reason(field, reason):
+    shape = shaped(a_model(field=field))
+    with pytest.raises(NotInSQL, match=f"testapp.Odd.field.*({reason})"):
+        data_sql(shape, "r", connection)
+    [found] = obstacles(shape, connection)
+    assert "testapp.Odd.field" in found
+
+
+def test_more_columns_than_a_function_of_postgresql_takes_are_no_obstacle():
+    fields = {f"f{number}": models.IntegerField() for number in range(250)}
+    expression = data_sql(shaped(a_model(**fields)), "r", connection)
+    values = {"id": 1} | {name: number for number, name in enumerate(fields)}
+    row = ", ".join(f"{value} AS {name}" for name, value in values.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM (SELECT {row}) AS r")
+        assert cursor.fetchone()[0] == codec.to_json(values)
+
+
+def test_functions_that_are_as_they_must_be_are_left_alone(django_assert_num_queries):
+    assert functions_are_current(connection)
+    with django_assert_num_queries(2):
+        ensure_functions(connection)
+
+
+def test_a_function_that_differs_is_replaced():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE OR REPLACE FUNCTION {NUMBER}(shown text) RETURNS text LANGUAGE sql"
+            " AS $$ SELECT '7' $$"
+        )
+    assert not functions_are_current(connection)
+    ensure_functions(connection)
+    assert functions_are_current(connection)
+    assert_same_document("8")
+
+
+def test_an_infinite_float_is_a_text():
+    assert encoded(math.inf) == '"Infinity"'
+    Everything.objects.create(real=math.inf)
+    assert '"real":"Infinity"' in by_postgresql(Everything)[0][1]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from hypothesis import settings as hypothesis_settings
 
 import sync
@@ -62,6 +62,20 @@ def sync_settings(settings: Any) -> Callable[..., None]:
         settings.SYNC = settings.SYNC | keys
 
     return change
+
+
+@pytest.fixture
+def triggers(sync_settings: Callable[..., None], db: None) -> Iterator[None]:
+    """Have PostgreSQL record every registered table by triggers."""
+    from sync import captors
+    from sync.triggers import install, remove, triggered_tables
+
+    sync_settings(CAPTURE="trigger")
+    install(connection, registry)
+    yield
+    if not connection.in_atomic_block:
+        remove(connection, triggered_tables(connection))
+    captors.forget()
 
 
 @pytest.fixture

@@ -87,19 +87,18 @@ class Definition:
 
     table: str
     function: str
-    schema: str
     body: str
 
     def function_statements(self) -> list[str]:
         """Return the SQL that makes or replaces the function.
 
         It runs with the rights of its owner, for a program that may write the table need not be
-        allowed to write the log; so its names are looked up in fixed schemas, and nobody else may
-        put it on a table of his own.
+        allowed to write the log; so no name is looked up where others may create, and nobody else
+        may put it on a table of his own.
         """
         return [
             f"CREATE OR REPLACE FUNCTION {self.function}() RETURNS trigger LANGUAGE plpgsql"
-            f" SECURITY DEFINER SET search_path = pg_catalog, {self.schema}, pg_temp"
+            f" SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
             f" AS $sync_hub${self.body}$sync_hub$",
             f"REVOKE ALL ON FUNCTION {self.function}() FROM PUBLIC",
         ]
@@ -134,7 +133,6 @@ def define(
     return Definition(
         table=table,
         function=f"{log_schema}.{quote(function_name(shape.table))}",
-        schema=log_schema,
         body=_BODY.format(keys=keys, **names, **entries),
     )
 
@@ -155,11 +153,11 @@ def _entries(
     }
     values = {
         "table": quoted(shape.table),
-        "record_id": record_id_sql(shape, "r", connection),
+        "record_id": record_id_sql(shape, "r", connection, schema),
         "action": quoted(action),
-        "data": data_sql(shape, "r", connection),
+        "data": data_sql(shape, "r", connection, schema),
         # Nobody would hear an empty audience: it becomes null, which the log refuses.
-        "audience": f"nullif({audience_sql(shape, 'r', connection)}, '')",
+        "audience": f"nullif({audience_sql(shape, 'r', connection, schema)}, '')",
         "event": "''",
         "cause": "''",
         "latest": "false",

@@ -64,17 +64,27 @@ def sync_settings(settings: Any) -> Callable[..., None]:
     return change
 
 
-@pytest.fixture
-def triggers(sync_settings: Callable[..., None], db: None) -> Iterator[None]:
-    """Have PostgreSQL record every registered table by triggers."""
-    from sync import captors
+@pytest.fixture(scope="module")
+def installed_triggers(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Put triggers on every registered table, for a module, because making them takes a while."""
     from sync.triggers import install, remove, triggered_tables
 
-    sync_settings(CAPTURE="trigger")
-    install(connection, registry)
+    with django_db_blocker.unblock():
+        install(connection, registry)
     yield
-    if not connection.in_atomic_block:
+    with django_db_blocker.unblock():
         remove(connection, triggered_tables(connection))
+
+
+@pytest.fixture
+def triggers(installed_triggers: None, sync_settings: Callable[..., None]) -> Iterator[None]:
+    """Have PostgreSQL record every registered table; what a test changes of the triggers is gone
+    with its transaction."""
+    from sync import captors
+
+    sync_settings(CAPTURE="trigger")
+    captors.forget()
+    yield
     captors.forget()
 
 

@@ -208,19 +208,19 @@ def _moment(connection: BaseDatabaseWrapper) -> _Text:
 
 
 _CHARACTERS: Final = _Text("to_json($::text)::text", "$::text", "$::text")
-_SMALL: Final = _Text("$::text", "$::text", "$::text")
 _SAFE: Final = f"$ BETWEEN -{codec.MAX_SAFE_INTEGER} AND {codec.MAX_SAFE_INTEGER}"
+_INTEGER: Final = _Text(
+    f"CASE WHEN {_SAFE} THEN $::text ELSE '\"' || $::text || '\"' END", "$::text", "$::text"
+)
 
 _TEXTS: Final = {
     "varchar": _CHARACTERS,
-    "char": _CHARACTERS,
     "text": _CHARACTERS,
     "citext": _CHARACTERS,
-    "smallint": _SMALL,
-    "integer": _SMALL,
-    "bigint": _Text(
-        f"CASE WHEN {_SAFE} THEN $::text ELSE '\"' || $::text || '\"' END", "$::text", "$::text"
-    ),
+    # The column of an older table may be wider than its field is.
+    "smallint": _INTEGER,
+    "integer": _INTEGER,
+    "bigint": _INTEGER,
     "boolean": _Text("$::text", "$::text", "CASE WHEN $ THEN 'True' WHEN NOT $ THEN 'False' END"),
     "double precision": _Text(f"@{FLOAT}($)", f"trim(BOTH '\"' FROM @{FLOAT}($))"),
     "date": _Text(

@@ -24,6 +24,10 @@ IMPOSSIBLE: Final = "impossible"
 TABLE_KINDS: Final = frozenset("rp")
 """Plain and partitioned tables: views and foreign tables have no transition tables."""
 
+KINDRED: Final = "('{smallint,integer,bigint}'::regtype[]), ('{varchar,text}'::regtype[])"
+"""Types that are written alike: Django itself leaves the keys of many-to-many tables as they were
+when `DEFAULT_AUTO_FIELD` changes."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class State:
@@ -163,7 +167,9 @@ def _columns(shape: Shape, connection: BaseDatabaseWrapper) -> tuple[str, set[st
             "SELECT quote_ident(n.nspname), c.relkind::text, c.relispartition,"
             " ARRAY(SELECT f.name FROM unnest(%s::text[], %s::text[]) AS f(name, type)"
             "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
-            "   AND NOT a.attisdropped AND a.atttypid = to_regtype(f.type))"
+            "   AND NOT a.attisdropped AND (a.atttypid = to_regtype(f.type) OR EXISTS ("
+            f"    SELECT FROM (VALUES {KINDRED}) AS k(types)"
+            "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types))))"
             " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.oid = to_regclass(%s)",
             [

@@ -9,6 +9,8 @@ from django.db import connection
 
 from sync import captors
 from sync.models import SyncLog
+from sync.registry import registry
+from sync.triggers import CURRENT, states
 from tests.sync.observing import recorded
 from tests.sync.test_capture import assert_recorded_exactly
 from tests.sync.writes import WRITES, Write
@@ -24,6 +26,10 @@ pytestmark = [
 @pytest.mark.parametrize("write", WRITES, ids=str)
 def test_a_write_is_recorded_as_the_database_holds_it(write: Write):
     assert_recorded_exactly(write)
+
+
+def test_every_table_of_the_tests_has_triggers():
+    assert {state.kind for state in states(connection, registry)} == {CURRENT}
 
 
 def test_it_is_the_triggers_that_record():

@@ -98,7 +98,13 @@ class Command(BaseCommand):
 
 
 def _registrations(labels: list[str]) -> list[Registration]:
+    return [_registration(label) for label in labels] or list(registry)
+
+
+def _registration(label: str) -> Registration:
+    if label.count(".") != 1:
+        raise CommandError(f"{label!r} names no model: write app.Model.")
     try:
-        return [registry.get(apps.get_model(label)) for label in labels] or list(registry)
-    except (LookupError, ValueError, NotRegistered) as error:
+        return registry.get(apps.get_model(label))
+    except (LookupError, NotRegistered) as error:
         raise CommandError(str(error)) from error

@@ -11,6 +11,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
+from weakref import WeakSet
 
 from django.db import transaction
 
@@ -25,6 +26,7 @@ TRIGGER: Final = "trigger"
 
 _TABLES: Final = "_sync_triggered"
 _TOLD: Final = "_sync_told"
+_FITTED: Final = "_sync_fitted"
 
 _generations: Final = itertools.count()
 _generation: list[int] = [next(_generations)]
@@ -156,6 +158,10 @@ def _refit_for_a_migration(connection: Any, shape: Shape) -> None:
     """Have what a data migration writes recorded with the columns the table has meanwhile."""
     if shape.model.__module__ != "__fake__":
         return
+    fitted = connection.__dict__.setdefault(_FITTED, WeakSet())
+    if shape.model in fitted:  # each change of a table gives a class of its own
+        return
     from sync import triggers
 
     triggers.refit(connection, [shape.registration])
+    fitted.add(shape.model)

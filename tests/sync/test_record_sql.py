@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sync import codec
 from sync.errors import NotInSQL
 from sync.record_sql import audience_sql, data_sql, obstacles, record_id_sql
-from sync.registry import registry
+from sync.registry import Registration, registry
 from sync.shape import Shape, shape_of
 from sync.sql_functions import (
     FLOAT,
@@ -232,8 +232,6 @@ def test_a_text_key_is_named_as_it_is(names):
 
 
 def shaped(model, audience="everyone") -> Shape:
-    from sync.registry import Registration
-
     fields = frozenset(field.attname for field in model._meta.local_concrete_fields)
     return Shape(Registration(model, fields, audience, {}), model)
 
@@ -317,8 +315,14 @@ class Converted(models.TextField):
         (models.GeneratedField(
             expression=models.F("id"), output_field=Shouted(), db_persist=True
         ), "converts what the database holds"),
+        (
+            models.GeneratedField(
+                expression=models.F("id"), output_field=models.BigIntegerField(), db_persist=False
+            ),
+            "not stored",
+        ),
     ],
-    ids=["from_db_value", "converters", "array", "decoder", "generated"],
+    ids=["from_db_value", "converters", "array", "decoder", "generated", "virtual"],
 )  # fmt: skip
 def test_a_field_that_only_python_can_read_is_named_with_the_reason(field, reason):
     shape = shaped(a_model(field=field))
@@ -326,6 +330,32 @@ def test_a_field_that_only_python_can_read_is_named_with_the_reason(field, reaso
         data_sql(shape, "r", connection)
     [found] = obstacles(shape, connection)
     assert "testapp.Odd.field" in found
+
+
+class Redacting(Registration):
+    """A registration that keeps the values of some fields out of the log."""
+
+
+def redacting(**ways: str) -> Shape:
+    registration = Redacting(Draft, frozenset({"id", "title", "scratch"}), "everyone", {})
+    object.__setattr__(registration, "redact", ways)
+    return Shape(registration, Draft)
+
+
+def test_a_blanked_value_does_not_leave_the_table():
+    draft = Draft.objects.create(title="a", scratch="secret")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {data_sql(redacting(scratch='blank'), 'r', connection)} FROM testapp_draft r"
+        )
+        assert cursor.fetchone()[0] == codec.to_json(
+            {"id": draft.pk, "scratch": None, "title": "a"}
+        )
+
+
+def test_a_keyed_digest_is_refused_for_the_key_is_not_the_databases_to_know():
+    with pytest.raises(NotInSQL, match="Draft.scratch.*redact='hash'"):
+        data_sql(redacting(scratch="hash"), "r", connection)
 
 
 def test_more_columns_than_a_function_of_postgresql_takes_are_no_obstacle():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
@@ -12,7 +13,35 @@ from sync import captors, triggers
 from sync.conf import conf
 from sync.registry import registry
 
-HINT = "manage.py sync_triggers install"
+HINT: Final = "manage.py sync_triggers install"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Finding:
+    """What is said of triggers that stand in one way, after the name of their model."""
+
+    text: str
+    hint: str
+    id: str
+
+
+_FINDINGS: Final = {
+    triggers.MISSING: _Finding(
+        "has no triggers, or not all: what other programs write is not recorded.",
+        hint=HINT,
+        id="sync.E011",
+    ),
+    triggers.OUTDATED: _Finding(
+        "has triggers that record something else than its registration says.",
+        hint=f"manage.py migrate, or {HINT}",
+        id="sync.E012",
+    ),
+    triggers.IMPOSSIBLE: _Finding(
+        "is recorded by the ORM alone, and what other programs write is not seen.",
+        hint="Register it in another way, or silence this check to leave it to the ORM.",
+        id="sync.E013",
+    ),
+}
 
 
 @register("sync")
@@ -51,31 +80,13 @@ def _of(connection: Any) -> list[CheckMessage]:
 
 
 def _message(state: triggers.State) -> CheckMessage | None:
+    finding = _FINDINGS.get(state.kind)
+    if finding is None:
+        return None
     model = state.registration.model
-    label = model._meta.label
-    if state.kind == triggers.MISSING:
-        return Error(
-            f"{label} has no triggers, or not all: what other programs write is not recorded.",
-            hint=HINT,
-            obj=model,
-            id="sync.E011",
-        )
-    if state.kind == triggers.OUTDATED:
-        detail = f" ({state.reason})" if state.reason else ""
-        return Error(
-            f"The triggers of {label} record something else than its registration says{detail}.",
-            hint=f"manage.py migrate, or {HINT}",
-            obj=model,
-            id="sync.E012",
-        )
-    if state.kind == triggers.IMPOSSIBLE:
-        return Error(
-            f"{state.reason} The ORM records {label}, and what other programs write is not seen.",
-            hint="Register it in another way, or silence this check to leave it to the ORM.",
-            obj=model,
-            id="sync.E013",
-        )
-    return None
+    reason = f" ({state.reason})" if state.reason else ""
+    text = f"{model._meta.label} {finding.text}{reason}"
+    return Error(text, hint=finding.hint, obj=model, id=finding.id)
 
 
 def _left_over(connection: Any) -> list[CheckMessage]:

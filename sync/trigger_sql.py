@@ -167,7 +167,5 @@ def _entries(
         "recorded_at": "hub.moment",
     }
     columns = ", ".join(map(connection.ops.quote_name, values))
-    return (
-        f"INSERT INTO {schema}.sync_log ({columns})"
-        f" SELECT {', '.join(values.values())} FROM {rows} AS r"
-    )
+    selected = ", ".join(values.values())
+    return f"INSERT INTO {schema}.sync_log ({columns}) SELECT {selected} FROM {rows} AS r"

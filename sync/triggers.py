@@ -21,9 +21,6 @@ OUTDATED: Final = "outdated"
 MISSING: Final = "missing"
 IMPOSSIBLE: Final = "impossible"
 
-TABLE_KINDS: Final = frozenset("rp")
-"""Plain and partitioned tables: views and foreign tables have no transition tables."""
-
 KINDRED: Final = "('{smallint,integer,bigint}'::regtype[]), ('{varchar,text}'::regtype[])"
 """Types that are written alike: Django itself leaves the keys of many-to-many tables as they were
 when `DEFAULT_AUTO_FIELD` changes."""
@@ -161,10 +158,11 @@ def _audience(registration: Registration) -> frozenset[str]:
 def _columns(shape: Shape, connection: BaseDatabaseWrapper) -> tuple[str, set[str]]:
     """Return the quoted schema of a table, and the columns it has that are of their field's type;
     no columns where there is no such table."""
-    fields: list[Any] = [*shape.fields]
+    fields: list[Any] = shape.fields
+    names, types = [f.column for f in fields], [f.db_type(connection) for f in fields]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT quote_ident(n.nspname), c.relkind::text, c.relispartition,"
+            "SELECT quote_ident(n.nspname), c.relkind IN ('r', 'p') AND NOT c.relispartition,"
             " ARRAY(SELECT f.name FROM unnest(%s::text[], %s::text[]) AS f(name, type)"
             "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
             "   AND NOT a.attisdropped AND (a.atttypid = to_regtype(f.type) OR EXISTS ("
@@ -172,19 +170,14 @@ def _columns(shape: Shape, connection: BaseDatabaseWrapper) -> tuple[str, set[st
             "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types))))"
             " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.oid = to_regclass(%s)",
-            [
-                [field.column for field in fields],
-                [field.db_type(connection) for field in fields],
-                connection.ops.quote_name(shape.table),
-            ],
+            [names, types, connection.ops.quote_name(shape.table)],
         )
         found = cursor.fetchone()
     if found is None:
         return "", set()
-    schema, kind, is_partition, columns = found
-    if kind not in TABLE_KINDS or is_partition:
-        label = shape.registration.model._meta.label
-        raise NotInSQL(label, "a view, a foreign table or a partition by triggers")
+    schema, is_table, columns = found
+    if not is_table:  # these have no transition tables
+        raise NotInSQL(shape.registration.model._meta.label, "views, foreign tables and partitions")
     return schema, set(columns)
 
 

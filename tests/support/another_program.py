@@ -23,3 +23,9 @@ def another_program(**options: Any) -> Iterator[psycopg.Connection[Any]]:
     }
     with psycopg.connect(**(address | options), autocommit=True) as program:
         yield program
+
+
+def insert_owners(program: psycopg.Connection[Any], *names: str) -> list[int]:
+    """Insert owners, each by a statement of its own; returns their keys."""
+    sql = "INSERT INTO testapp_owner (name) VALUES (%s) RETURNING id"
+    return [row[0] for name in names if (row := program.execute(sql, [name]).fetchone())]

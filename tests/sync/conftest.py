@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 import sync
 from sync.registry import Registration, registry
+from tests.support.another_program import another_program
 from tests.testapp.models import Team
 
 Register = Callable[..., Registration]
@@ -88,6 +89,21 @@ def triggers(installed_triggers: None, sync_settings: Callable[..., None]) -> It
     captors.forget()
     yield
     captors.forget()
+
+
+@pytest.fixture
+def whole_triggers(transactional_db: None, triggers: None) -> None:
+    """Put right what an earlier test did to the triggers for good."""
+    from sync.triggers import install
+
+    install(connection, registry)
+
+
+@pytest.fixture
+def program(transactional_db: None) -> Iterator[Any]:
+    """Another program's connection to the test database."""
+    with another_program() as found:
+        yield found
 
 
 @pytest.fixture

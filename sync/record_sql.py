@@ -32,7 +32,8 @@ PLAIN_PLACES: Final = 6
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Text:
-    """How a column of one type is written; `$` stands for the column."""
+    """How a column of one type is written; `$` stands for the column, `@` for the
+    schema of the functions."""
 
     json: str
     plain: str = ""
@@ -41,30 +42,32 @@ class _Text:
     """The text in an audience, as `str.format` writes it; empty where that is not the same."""
 
 
-def record_id_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper) -> str:
+def record_id_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:
     """Return the expression of the text that names the record of `row`, an alias.
+
+    The functions are looked up in `schema`, a quoted name, or where it is empty in the search path.
 
     Raises `NotInSQL` where PostgreSQL cannot write it as Python does.
     """
     texts = [(_text(shape, field, connection), _column(field, row, connection))
              for field in shape.key_fields]  # fmt: skip
     if len(texts) > 1:
-        items = " || ',' || ".join(_filled(text.json, column) for text, column in texts)
+        items = " || ',' || ".join(_filled(text.json, column, schema) for text, column in texts)
         return f"('[' || {items} || ']')"
     text, column = texts[0]
     if not text.plain:
         raise NotInSQL(_label(shape, shape.key_fields[0]), "a primary key of this type")
-    return f"({_filled(text.plain, column)})"
+    return f"({_filled(text.plain, column, schema)})"
 
 
-def data_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper) -> str:
+def data_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:
     """Return the expression of the canonical JSON text of the synced columns of `row`, an alias.
 
     Raises `NotInSQL` where PostgreSQL cannot write it as Python does.
     """
     # By bytes, as the encoder sorts them: not as a locale does.
     members = [
-        _member(shape, field, row, connection)
+        _member(shape, field, row, connection, schema)
         for field in sorted(shape.fields, key=lambda field: field.attname.encode())
         if field.attname in shape.registration.fields
     ]
@@ -75,7 +78,7 @@ def data_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper) -> str:
     return "('{' || " + " || ',' || ".join(parts) + " || '}')"
 
 
-def audience_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper) -> str:
+def audience_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:
     """Return the expression of the audience of `row`, an alias.
 
     Raises `NotInSQL` for an audience that is a callable, and for a template that formats.
@@ -95,7 +98,7 @@ def audience_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper) -> str
             if not text.label:
                 raise NotInSQL(_label(shape, fields[name]), "a column of this type in an audience")
             column = _column(fields[name], row, connection)
-            parts.append(f"coalesce({_filled(text.label, column)}, 'None')")
+            parts.append(f"coalesce({_filled(text.label, column, schema)}, 'None')")
     return f"({' || '.join(parts)})"
 
 
@@ -116,18 +119,21 @@ def quoted(text: str) -> str:
     return f" E'{doubled}'".replace("\\", "\\\\") if "\\" in text else f"'{doubled}'"
 
 
-def _member(shape: Shape, field: Field, row: str, connection: BaseDatabaseWrapper) -> str:
+def _member(
+    shape: Shape, field: Field, row: str, connection: BaseDatabaseWrapper, schema: str
+) -> str:
     name = codec.to_json(field.attname)
     text, column = _text(shape, field, connection), _column(field, row, connection)
-    return f"{quoted(name + ':')} || coalesce({_filled(text.json, column)}, 'null')"
+    return f"{quoted(name + ':')} || coalesce({_filled(text.json, column, schema)}, 'null')"
 
 
 def _column(field: Field, row: str, connection: BaseDatabaseWrapper) -> str:
     return f"{row}.{connection.ops.quote_name(field.column)}"
 
 
-def _filled(template: str, column: str) -> str:
-    return template.replace("$", column)
+def _filled(template: str, column: str, schema: str) -> str:
+    given = {"$": column, "@": f"{schema}." if schema else ""}
+    return re.sub(r"[$@]", lambda found: given[found[0]], template)
 
 
 def _label(shape: Shape, field: Field = None) -> str:
@@ -137,9 +143,13 @@ def _label(shape: Shape, field: Field = None) -> str:
 
 def _text(shape: Shape, field: Field, connection: BaseDatabaseWrapper) -> _Text:
     """Return how a field is written, or raise `NotInSQL` naming it and the reason."""
-    if treatment := _redaction(shape, field):
-        return treatment
     label, stored = _label(shape, field), _stored(field)
+    way = getattr(shape.registration, "redact", {}).get(field.attname)
+    if way == "blank":
+        return _Text("NULL")
+    if way is not None:
+        # The key of a digest must not leave the program for the database that it protects from.
+        raise NotInSQL(label, f"redact={way!r}")
     kind = str(field.db_type(connection) or "")
     name = re.sub(r"\s*\(.*\)", "", kind)
     if name == "jsonb":
@@ -157,10 +167,6 @@ def _text(shape: Shape, field: Field, connection: BaseDatabaseWrapper) -> _Text:
     return _TEXTS[name]
 
 
-def _redaction(shape: Shape, field: Field) -> _Text | None:
-    return None
-
-
 def _stored(field: Field) -> Field:
     """Return the field whose class says what comes out of the column."""
     while True:
@@ -176,7 +182,7 @@ def _json(label: str, stored: Field) -> _Text:
     converts = getattr(type(stored), "from_db_value", None)
     if converts is not models.JSONField.from_db_value or stored.decoder is not None:
         raise NotInSQL(label, "JSON that is not read by Django's own JSONField and decoder")
-    return _Text(f"{JSON}($)")
+    return _Text(f"@{JSON}($)")
 
 
 def _decimal(label: str, field: Field, kind: str) -> _Text:
@@ -202,21 +208,21 @@ def _moment(connection: BaseDatabaseWrapper) -> _Text:
 
 
 _CHARACTERS: Final = _Text("to_json($::text)::text", "$::text", "$::text")
-_SMALL: Final = _Text("$::text", "$::text", "$::text")
 _SAFE: Final = f"$ BETWEEN -{codec.MAX_SAFE_INTEGER} AND {codec.MAX_SAFE_INTEGER}"
+_INTEGER: Final = _Text(
+    f"CASE WHEN {_SAFE} THEN $::text ELSE '\"' || $::text || '\"' END", "$::text", "$::text"
+)
 
 _TEXTS: Final = {
     "varchar": _CHARACTERS,
-    "char": _CHARACTERS,
     "text": _CHARACTERS,
     "citext": _CHARACTERS,
-    "smallint": _SMALL,
-    "integer": _SMALL,
-    "bigint": _Text(
-        f"CASE WHEN {_SAFE} THEN $::text ELSE '\"' || $::text || '\"' END", "$::text", "$::text"
-    ),
+    # The column of an older table may be wider than its field is.
+    "smallint": _INTEGER,
+    "integer": _INTEGER,
+    "bigint": _INTEGER,
     "boolean": _Text("$::text", "$::text", "CASE WHEN $ THEN 'True' WHEN NOT $ THEN 'False' END"),
-    "double precision": _Text(f"{FLOAT}($)", f"trim(BOTH '\"' FROM {FLOAT}($))"),
+    "double precision": _Text(f"@{FLOAT}($)", f"trim(BOTH '\"' FROM @{FLOAT}($))"),
     "date": _Text(
         "('\"' || CASE WHEN isfinite($) THEN to_char($, 'YYYY-MM-DD') ELSE $::text END || '\"')",
         "to_char($, 'YYYY-MM-DD')",
@@ -225,7 +231,7 @@ _TEXTS: Final = {
     "time": _Text(
         "('\"' || to_char($, 'HH24:MI:SS.US') || '\"')", "to_char($, 'HH24:MI:SS.US')"
     ),
-    "interval": _Text(f"('\"' || {INTERVAL}($) || '\"')", f"{INTERVAL}($)"),
+    "interval": _Text(f"('\"' || @{INTERVAL}($) || '\"')", f"@{INTERVAL}($)"),
     "uuid": _Text("('\"' || $::text || '\"')", "$::text", "$::text"),
     "bytea": _Text(
         "('\"' || translate(encode($, 'base64'), E'\\n', '') || '\"')",

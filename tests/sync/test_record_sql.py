@@ -17,17 +17,12 @@ from hypothesis import strategies as st
 from sync import codec
 from sync.errors import NotInSQL
 from sync.record_sql import audience_sql, data_sql, obstacles, record_id_sql
-from sync.registry import registry
+from sync.registry import Registration, registry
 from sync.shape import Shape, shape_of
 from sync.sql_functions import (
-    FLOAT,
-    JSON,
-    NUMBER,
-    OVERFLOW,
-    UNDERFLOW,
     ensure_functions,
-    functions_are_current,
 )
+from tests.sync.test_sql_functions import documents, encoded, floats, texts
 from tests.sync.values import HARD_VALUES
 from tests.testapp.models import Draft, Everything, Line, Memo, Seat, Stock, Team, Ticket
 
@@ -36,17 +31,12 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
 ]
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50)
-floats = st.floats() | st.integers(0, 2**80).map(float) | st.decimals(0, 10**24).map(float)
-documents = st.recursive(
-    st.none() | st.booleans() | texts | st.integers() | st.integers(-(10**40), 10**40)
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
-    max_leaves=12,
-)  # fmt: skip
+
 zones = st.integers(-15 * 60, 15 * 60).map(
     lambda minutes: datetime.timezone(datetime.timedelta(minutes=minutes))
 )
+
+
 records = st.fixed_dictionaries(
     {
         "char": texts,
@@ -109,71 +99,6 @@ def test_a_record_of_hard_values_is_the_same_text():
     assert by_postgresql(Everything) == by_python(Everything)
 
 
-@settings(max_examples=200)
-@given(st.lists(floats, min_size=10, max_size=100))
-def test_any_float_is_the_same_text(numbers):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {FLOAT}(x) FROM unnest(%s::float8[]) WITH ORDINALITY t(x, o) ORDER BY o",
-            [numbers],
-        )
-        assert [text for (text,) in cursor.fetchall()] == [encoded(n) for n in numbers]
-
-
-@pytest.mark.parametrize("exponent", range(1, 24))
-def test_a_float_whose_shortest_text_lies_between_two_floats_is_the_same_text(exponent):
-    """PostgreSQL itself writes 1e23 as 9.999999999999999e+22."""
-    halves = [(2 * m + 1) // 5**exponent * 5**exponent for m in range(2**52, 2**52 + 900, 9)]
-    numbers = [float(half * 2**shift) for half in halves for shift in (0, 7, 20)]
-    with connection.cursor() as cursor:
-        for number in [*numbers, float(f"1e{exponent}")]:
-            cursor.execute(f"SELECT {FLOAT}(%s::float8)", [number])
-            assert cursor.fetchone()[0] == encoded(number)
-
-
-def test_a_session_that_shortens_floats_changes_nothing():
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL extra_float_digits = -10")
-        cursor.execute(f"SELECT {FLOAT}(0.1::float8 + 0.2::float8)")
-        assert cursor.fetchone()[0] == encoded(0.1 + 0.2)
-
-
-@settings(max_examples=200)
-@given(documents)
-def test_any_document_is_the_same_text(document):
-    assert_same_document(json.dumps(document))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("0", "-0", "0.0", "-0.0", "1.50", "1e2", "1.5e300", "1e400", "-1e400", "1e-400"),
-        *("9007199254740991", "9007199254740992", "-9007199254740992", "123456789012345678901"),
-        *(f"{10**400}.5", f"-{10**400}.5", f"{OVERFLOW}.0", f"{int(OVERFLOW) - 1}.9"),
-        *(UNDERFLOW, f"{UNDERFLOW}1", "2.2250738585072011e-308", "0.1e-1000"),
-        '{"b": 1, "a": {"é": [], "z": {}, "": null}, "aa": true, "a": 2, "\\ud83d\\ude00": 3}',
-        '["\\u0001\\"\\/\\\\\\u2028\\n\\b", "null", null, [], {}]',
-    ],
-)
-def test_a_hard_document_is_the_same_text(text):
-    assert_same_document(text)
-
-
-def test_a_document_may_be_nested_three_hundred_deep():
-    assert_same_document("[" * 300 + "]" * 300)
-
-
-def assert_same_document(text: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {JSON}(d), d::text FROM (SELECT %s::jsonb) AS t(d)", [text])
-        written, stored = cursor.fetchone()
-    assert written == encoded(json.loads(stored))
-
-
-def encoded(value) -> str:
-    return codec.to_json(codec.encode_value(value))
-
-
 @pytest.mark.parametrize(
     "span", ["1 year 2 mons -3 days", "-1 mons 40 days 00:00:00.000001", "-00:00:01.5", "100 hours"]
 )
@@ -232,8 +157,6 @@ def test_a_text_key_is_named_as_it_is(names):
 
 
 def shaped(model, audience="everyone") -> Shape:
-    from sync.registry import Registration
-
     fields = frozenset(field.attname for field in model._meta.local_concrete_fields)
     return Shape(Registration(model, fields, audience, {}), model)
 
@@ -317,8 +240,14 @@ class Converted(models.TextField):
         (models.GeneratedField(
             expression=models.F("id"), output_field=Shouted(), db_persist=True
         ), "converts what the database holds"),
+        (
+            models.GeneratedField(
+                expression=models.F("id"), output_field=models.BigIntegerField(), db_persist=False
+            ),
+            "not stored",
+        ),
     ],
-    ids=["from_db_value", "converters", "array", "decoder", "generated"],
+    ids=["from_db_value", "converters", "array", "decoder", "generated", "virtual"],
 )  # fmt: skip
 def test_a_field_that_only_python_can_read_is_named_with_the_reason(field, reason):
     shape = shaped(a_model(field=field))
@@ -326,6 +255,32 @@ def test_a_field_that_only_python_can_read_is_named_with_the_reason(field, reaso
         data_sql(shape, "r", connection)
     [found] = obstacles(shape, connection)
     assert "testapp.Odd.field" in found
+
+
+class Redacting(Registration):
+    """A registration that keeps the values of some fields out of the log."""
+
+
+def redacting(**ways: str) -> Shape:
+    registration = Redacting(Draft, frozenset({"id", "title", "scratch"}), "everyone", {})
+    object.__setattr__(registration, "redact", ways)
+    return Shape(registration, Draft)
+
+
+def test_a_blanked_value_does_not_leave_the_table():
+    draft = Draft.objects.create(title="a", scratch="secret")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {data_sql(redacting(scratch='blank'), 'r', connection)} FROM testapp_draft r"
+        )
+        assert cursor.fetchone()[0] == codec.to_json(
+            {"id": draft.pk, "scratch": None, "title": "a"}
+        )
+
+
+def test_a_keyed_digest_is_refused_for_the_key_is_not_the_databases_to_know():
+    with pytest.raises(NotInSQL, match="Draft.scratch.*redact='hash'"):
+        data_sql(redacting(scratch="hash"), "r", connection)
 
 
 def test_more_columns_than_a_function_of_postgresql_takes_are_no_obstacle():
@@ -336,24 +291,6 @@ def test_more_columns_than_a_function_of_postgresql_takes_are_no_obstacle():
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {expression} FROM (SELECT {row}) AS r")
         assert cursor.fetchone()[0] == codec.to_json(values)
-
-
-def test_functions_that_are_as_they_must_be_are_left_alone(django_assert_num_queries):
-    assert functions_are_current(connection)
-    with django_assert_num_queries(2):
-        ensure_functions(connection)
-
-
-def test_a_function_that_differs_is_replaced():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE OR REPLACE FUNCTION {NUMBER}(shown text) RETURNS text LANGUAGE sql"
-            " AS $$ SELECT '7' $$"
-        )
-    assert not functions_are_current(connection)
-    ensure_functions(connection)
-    assert functions_are_current(connection)
-    assert_same_document("8")
 
 
 def test_an_infinite_float_is_a_text():

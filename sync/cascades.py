@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from django.db import models, transaction
+from django.db import models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import class_prepared
 from django.db.models.sql import Query
 from django.db.models.sql.constants import ROW_COUNT
@@ -48,7 +49,7 @@ def reaches(compiler: Compiler, find_shape: FindShape) -> bool:
     model = compiler.query.get_meta().concrete_model
     if not actions_on(model):
         return False
-    below = _models_below(model)
+    below = _models_below(model, compiler.connection)
     return any(find_shape(compiler.connection, reached._meta) for reached in below)
 
 
@@ -61,7 +62,7 @@ def delete(
     """
     find = functools.partial(find_shape, compiler.connection)
     with transaction.atomic(using=compiler.using, savepoint=False):
-        reach = Reach(compiler.using, compiler.connection.features.has_select_for_update, find)
+        reach = Reach(compiler.connection, find)
         keys = reach.start(compiler)
         if not keys:
             return 0 if result_type == ROW_COUNT else None
@@ -77,9 +78,12 @@ def delete(
 class Reach:
     """The rows that a DELETE may touch, in its own table and in others, as they are before it."""
 
-    def __init__(self, using: str, can_lock: bool, find: Callable[[Any], Shape | None]) -> None:
-        self.can_lock = can_lock
-        self._using = using
+    def __init__(
+        self, connection: BaseDatabaseWrapper, find: Callable[[Any], Shape | None]
+    ) -> None:
+        self.can_lock: bool = connection.features.has_select_for_update
+        self._connection = connection
+        self._using = connection.alias
         self._find = find
         self._rows: dict[Model, dict[Key, Row]] = {}
         self._deleted: dict[Model, set[Key]] = {}
@@ -135,7 +139,7 @@ class Reach:
     def _follow(self, model: Model, rows: list[Row]) -> None:
         """Lock and read the rows that point at deleted ones."""
         names = self._columns(model)
-        for field in actions_on(model):
+        for field in _actions_in(self._connection, model):
             child = field.model
             target = names.index(field.target_field.attname)
             cascades = field.remote_field.on_delete.operation == "CASCADE"
@@ -174,16 +178,27 @@ def _all(model: Model, using: str) -> models.QuerySet[Any]:
     return models.QuerySet(model, using=using)
 
 
-def _models_below(model: Model) -> set[Model]:
+def _models_below(model: Model, connection: BaseDatabaseWrapper) -> set[Model]:
     """Return the models that the database may change when a row of this one is deleted."""
     found: set[Model] = set()
     waiting = [model]
     while waiting:
-        for field in actions_on(waiting.pop()):
+        for field in _actions_in(connection, waiting.pop()):
             if field.model not in found:
                 found.add(field.model)
                 waiting.append(field.model)
     return found
+
+
+def _actions_in(connection: BaseDatabaseWrapper, model: Model) -> Iterator[Any]:
+    """Yield the foreign keys to a model whose own table is in this database."""
+    for field in actions_on(model):
+        meta = field.model._meta
+        can_exist = meta.required_db_vendor in {None, connection.vendor} and all(
+            getattr(connection.features, feature, False) for feature in meta.required_db_features
+        )
+        if can_exist and router.allow_migrate_model(connection.alias, field.model):
+            yield field
 
 
 def _find_actions(model: Model) -> Iterator[Any]:

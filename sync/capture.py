@@ -19,7 +19,7 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import statements
+from sync import cascades, statements
 from sync.context import FIXTURE
 from sync.recording import write_entries
 from sync.registry import Registration, registry
@@ -95,6 +95,8 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
+        if cascades.reaches(self, _shape_of):
+            return cascades.delete(self, original, result_type, _shape_of)
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
@@ -107,12 +109,15 @@ def _delete(original: Execute) -> Execute:
 
 
 def _shape(compiler: Compiler) -> Shape | None:
-    meta = compiler.query.get_meta()
+    return _shape_of(compiler.connection, compiler.query.get_meta())
+
+
+def _shape_of(connection: Any, meta: Any) -> Shape | None:
     registration = registry.find(meta.db_table)
     if registration is None:
         return None
     model = meta.concrete_model
-    if model.__module__ == "__fake__" and _is_too_early(compiler.connection, registration, model):
+    if model.__module__ == "__fake__" and _is_too_early(connection, registration, model):
         return None
     return shape_of(registration, model)
 

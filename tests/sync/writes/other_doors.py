@@ -10,7 +10,7 @@ from django.db.models import F
 
 from tests.sync.observing import Entry, delete, insert, update
 from tests.sync.writes.many_to_many import labels
-from tests.sync.writes.table import FIXTURE, Steps, write
+from tests.sync.writes.table import FIXTURE, Steps, freed, write
 from tests.testapp.models import Article, Owner, Stock, Team
 
 
@@ -55,6 +55,7 @@ def data_migration() -> Steps:
         insert(leaf),
         delete(root),
         delete(leaf),
+        *freed(leaf),
     ]
     root.delete()
     yield entries

@@ -24,6 +24,10 @@ NAMELESS: Final = name_of(Stock())
 """The id of a record whose key the instance does not know."""
 
 
+OBSERVED: Final[dict[str, str]] = {}
+"""What has been observed in this run so far, by row."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Observation:
     """What became of a row on the database and the Django of this run."""
@@ -40,9 +44,15 @@ def observe(write: Write) -> Observation:
         try:
             assert_recorded_exactly(write, calls)
         except pytest.skip.Exception as skipped:
-            return Observation(NOT_THERE, lacks=str(skipped))
+            return _kept(write, Observation(NOT_THERE, lacks=str(skipped)))
     ways = {call.way for call in calls} - {None}
-    return Observation(" + ".join(sorted(ways, key=ORDER.index)) or NOTHING, tuple(calls))
+    cell = " + ".join(sorted(ways, key=ORDER.index)) or NOTHING
+    return _kept(write, Observation(cell, tuple(calls)))
+
+
+def _kept(write: Write, observation: Observation) -> Observation:
+    OBSERVED[str(write)] = observation.cell
+    return observation
 
 
 def assert_recorded_exactly(write: Write, calls: list[Call] | None = None) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 from django.db import connection
 
 from sync import statements
 from tests.support.environment import database_kind
-from tests.sync.observed_write import assert_recorded_exactly, observe
+from tests.sync.capture_document import column
+from tests.sync.observed_write import OBSERVED, assert_recorded_exactly, observe
 from tests.sync.ways import WAYS
 from tests.sync.writes import WRITES, Write
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def write_down():
+    """Leave what was observed where `make capture-table` collects it."""
+    yield
+    directory = os.environ.get("HUB_CAPTURE_RESULTS")
+    if directory and len(OBSERVED) == len(WRITES):
+        path = Path(directory) / f"{column()}.json"
+        path.write_text(json.dumps(OBSERVED), encoding="utf-8")
 
 
 @pytest.fixture

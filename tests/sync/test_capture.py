@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from sync import statements
+from sync import pinned, statements
 from tests.support.environment import database_kind
 from tests.sync.capture_document import column
 from tests.sync.observed_write import OBSERVED, assert_recorded_exactly, observe
@@ -52,6 +52,14 @@ def test_a_write_is_captured_in_the_way_that_its_database_offers(write: Write):
         assert call.way in (WAYS[call.kind][database_kind()], None), call
 
 
-@pytest.mark.parametrize("write", [w for w in WRITES if not w.changes_key], ids=str)
+@pytest.mark.parametrize("write", WRITES, ids=str)
 def test_a_write_is_recorded_where_no_rows_are_returned(write: Write, without_returning):
+    assert_recorded_exactly(write)
+
+
+@pytest.mark.parametrize("write", WRITES, ids=str)
+def test_a_write_of_many_rows_may_be_several_statements(
+    write: Write, without_returning, monkeypatch
+):
+    monkeypatch.setattr(pinned, "KEYS", 1)
     assert_recorded_exactly(write)

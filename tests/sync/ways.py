@@ -18,7 +18,6 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 
 from sync import cascades
-from sync.errors import CaptureError
 from sync.registry import registry
 
 RETURNED: Final = "returned"
@@ -26,17 +25,16 @@ COMPARED: Final = "compared"
 XMAX: Final = "xmax"
 READ: Final = "read around"
 FOLLOWED: Final = "followed"
-REFUSED: Final = "refused"
 UNSEEN: Final = "not seen"
 
-ORDER: Final = (RETURNED, COMPARED, XMAX, READ, FOLLOWED, REFUSED, UNSEEN)
+ORDER: Final = (RETURNED, COMPARED, XMAX, READ, FOLLOWED, UNSEEN)
 
 WAYS: Final = {
     "insert": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": RETURNED},
     "insert that ignores conflicts": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},
     "insert that updates conflicts": {"sqlite": COMPARED, "postgresql": XMAX, "mariadb": READ},
     "update": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},
-    "update of a key": {"sqlite": COMPARED, "postgresql": COMPARED, "mariadb": REFUSED},
+    "update of a key": {"sqlite": COMPARED, "postgresql": COMPARED, "mariadb": READ},
     "delete": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},
     "delete that the database spreads": {
         "sqlite": FOLLOWED,
@@ -61,13 +59,10 @@ class Call:
     kind: str
     sql: list[str] = dataclasses.field(default_factory=list)
     is_followed: bool = False
-    is_refused: bool = False
 
     @property
     def way(self) -> str | None:
         """Return how it was captured; None where nothing reached the database."""
-        if self.is_refused:
-            return REFUSED
         if self.is_followed:
             return FOLLOWED
         verbs = [sql.split(None, 1)[0] for sql in self.sql]
@@ -110,9 +105,6 @@ def _observing(method: Any, calls: list[Call], open_calls: list[Call]) -> Callab
         open_calls.append(call)
         try:
             return method(compiler, *args, **kwargs)
-        except CaptureError:
-            call.is_refused = True
-            raise
         finally:
             open_calls.pop()
             if is_registered or call.is_followed:

@@ -181,7 +181,7 @@ def run_with_a_terminal(*arguments):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_writer_that_has_not_committed_is_waited_for(existing, postgresql_only):
+def test_a_writer_that_has_not_committed_is_waited_for(existing, several_writers):
     """Else the older state would come after the newer one in the log."""
     owner = existing(Owner, write=lambda: Owner.objects.create(name="old"))
     with LateTransaction(lambda: Owner.objects.update(name="new")) as writer:

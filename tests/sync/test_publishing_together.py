@@ -17,7 +17,11 @@ from tests.support.late import LateTransaction
 from tests.support.state import database_state
 from tests.support.threads import in_threads, with_own_connection
 from tests.sync.observing import applied, published
-from tests.sync.waiting import SECONDS, wait_until_somebody_waits_for_a_lock
+from tests.sync.waiting import (
+    SECONDS,
+    wait_until_deleted_rows_are_gone,
+    wait_until_somebody_waits_for_a_lock,
+)
 from tests.testapp.models import Owner, Stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +118,7 @@ def test_a_publisher_that_waited_for_another_finds_the_work_done(several_writers
 
 
 def test_a_save_does_not_wait_for_a_publisher(several_writers, monkeypatch):
+    wait_until_deleted_rows_are_gone()
     owner = Owner.objects.create(name="a")
     with paused_publisher(monkeypatch) as publisher:
         owner.name = "b"

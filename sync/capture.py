@@ -20,7 +20,7 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import cascades, statements
+from sync import captors, cascades, statements
 from sync.context import FIXTURE
 from sync.inserting import gathered
 from sync.recording import write_entries
@@ -58,9 +58,11 @@ def _insert(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        source = FIXTURE if getattr(self.query, "raw", False) else ""
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields), source)
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.insert(self, shape, original, returning_fields)
-            source = FIXTURE if getattr(self.query, "raw", False) else ""
             write_entries(shape, written.rows, self.using, source=source)
         return written.result
 
@@ -72,6 +74,8 @@ def _update(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.update(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)
@@ -85,6 +89,8 @@ def _update_returning(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields))
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
@@ -97,11 +103,13 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
-        if cascades.reaches(self, _shape_of):
-            return cascades.delete(self, original, result_type, _shape_of)
+        if cascades.reaches(self, _own_shape_of):
+            return cascades.delete(self, original, result_type, _own_shape_of)
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.delete(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)
@@ -124,6 +132,12 @@ def _batched_insert(original: Execute) -> Execute:
 
 def _shape(compiler: Compiler) -> Shape | None:
     return _shape_of(compiler.connection, compiler.query.get_meta())
+
+
+def _own_shape_of(connection: Any, meta: Any) -> Shape | None:
+    """Return the shape of a table that no trigger records."""
+    shape = _shape_of(connection, meta)
+    return None if shape and captors.is_captor(connection, shape.table) else shape
 
 
 def _shape_of(connection: Any, meta: Any) -> Shape | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+CAPTURES: Final = ("orm", "trigger")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class Conf:
     AUDIENCES: str = ""
     """Dotted path of `audiences_for(user) -> Iterable[str]`; empty: everyone hears everything
     whose audience is the default one."""
+    CAPTURE: str = "orm"
+    """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
     KEEP_UNCHANGED: bool = False
@@ -29,6 +34,17 @@ class Conf:
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    RETENTION: datetime.timedelta | None = None
+    """How long superseded entries and delete entries are kept, where the model's registration does
+    not say; None keeps them for ever. Only `sync_prune` removes them."""
+    PRUNE_BATCH: int = 5000
+    """Entries removed by one transaction of `sync_prune`."""
+
+    def __post_init__(self) -> None:
+        if self.CAPTURE not in CAPTURES:
+            raise ImproperlyConfigured(
+                f"SYNC['CAPTURE'] is {self.CAPTURE!r}. Possible are: {', '.join(CAPTURES)}."
+            )
 
 
 @functools.cache

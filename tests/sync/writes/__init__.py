@@ -12,6 +12,7 @@ from tests.sync.writes import (  # noqa: F401  # each adds its rows
     other_doors,
     query_sets,
     transactions,
+    upserts,
 )
 from tests.sync.writes.table import FIXTURE, WRITES, Write
 

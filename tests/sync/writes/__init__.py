@@ -11,6 +11,7 @@ from tests.sync.writes import (  # noqa: F401  # each adds its rows
     many_to_many,
     other_doors,
     query_sets,
+    relations,
     transactions,
     upserts,
 )

@@ -150,6 +150,7 @@ def _matched_rows(compiler: Compiler, shape: Shape) -> list[Row]:
     query.clear_ordering(force=True)
     query.extra = {}
     query.select = ()
+    query.distinct = False  # which PostgreSQL does not lock; the keys below tell rows apart
     if query.group_by is not None:
         query = _ungrouped(query, shape)
     query.add_fields(shape.names)

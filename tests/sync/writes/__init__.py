@@ -2,6 +2,7 @@
 
 from tests.sync.writes import (  # noqa: F401  # each adds its rows
     bulk,
+    conditions,
     database_actions,
     database_values,
     foreign_keys,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.sql.compiler import (
     SQLDeleteCompiler,
     SQLInsertCompiler,
@@ -19,8 +20,9 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import cascades, statements
+from sync import captors, cascades, statements
 from sync.context import FIXTURE
+from sync.inserting import gathered
 from sync.recording import write_entries
 from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
@@ -56,9 +58,11 @@ def _insert(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        source = FIXTURE if getattr(self.query, "raw", False) else ""
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields), source)
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.insert(self, shape, original, returning_fields)
-            source = FIXTURE if getattr(self.query, "raw", False) else ""
             write_entries(shape, written.rows, self.using, source=source)
         return written.result
 
@@ -70,6 +74,8 @@ def _update(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.update(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)
@@ -83,6 +89,8 @@ def _update_returning(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields))
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
@@ -100,12 +108,26 @@ def _delete(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.delete(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)
         return written.result
 
     return execute_sql
+
+
+def _batched_insert(original: Execute) -> Execute:
+    """Let a `bulk_create` of any number of batches cost one statement more."""
+
+    def batched_insert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if registry.find(self.model._meta.db_table) is None:
+            return original(self, *args, **kwargs)
+        with transaction.atomic(using=self.db, savepoint=False), gathered(self.db):
+            return original(self, *args, **kwargs)
+
+    return batched_insert
 
 
 def _shape(compiler: Compiler) -> Shape | None:
@@ -140,4 +162,5 @@ _WRAPPERS: Final = (
     (SQLUpdateCompiler, "execute_sql", _update),
     (SQLUpdateCompiler, "execute_returning_sql", _update_returning),
     (SQLDeleteCompiler, "execute_sql", _delete),
+    (QuerySet, "_batched_insert", _batched_insert),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 
 from sync import capture
@@ -65,6 +65,23 @@ def sqlite_waits_for_its_writer(**kwargs: Any) -> list[CheckMessage]:
             " 'init_command' to 'PRAGMA journal_mode=WAL' in DATABASES.",
             id="sync.W003",
         )
+    ]
+
+
+@register("sync")
+def secrets_are_kept_back_knowingly(**kwargs: Any) -> list[CheckMessage]:
+    """Tell which fields do not sync because they look secret, so that nobody has to wonder."""
+    return [
+        Info(
+            f"{registration.model._meta.label}: {', '.join(sorted(registration.dropped))} does not"
+            " sync, for the name looks secret.",
+            hint="Name it in exclude= of sync.register() if that is right, in redact= to sync that"
+            " it changed, or in fields= with all others to sync its values.",
+            obj=registration.model,
+            id="sync.I001",
+        )
+        for registration in registry
+        if registration.dropped
     ]
 
 

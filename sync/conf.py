@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+CAPTURES: Final = ("orm", "trigger")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,14 +21,30 @@ class Conf:
     AUDIENCES: str = ""
     """Dotted path of `audiences_for(user) -> Iterable[str]`; empty: everyone hears everything
     whose audience is the default one."""
+    CAPTURE: str = "orm"
+    """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    KEEP_UNCHANGED: bool = False
+    """Whether saves that changed nothing stay in the history; `register(keep_unchanged=)` says it
+    for one model. They are never fanned out."""
     PAGE_LIMIT: int = 500
     """Changes in one catch-up page, at most."""
     PAGE_BYTES: int = 256 * 1024
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    RETENTION: datetime.timedelta | None = None
+    """How long superseded entries and delete entries are kept, where the model's registration does
+    not say; None keeps them for ever. Only `sync_prune` removes them."""
+    PRUNE_BATCH: int = 5000
+    """Entries removed by one transaction of `sync_prune`."""
+
+    def __post_init__(self) -> None:
+        if self.CAPTURE not in CAPTURES:
+            raise ImproperlyConfigured(
+                f"SYNC['CAPTURE'] is {self.CAPTURE!r}. Possible are: {', '.join(CAPTURES)}."
+            )
 
 
 @functools.cache

@@ -101,6 +101,7 @@ def test_the_list_is_searched_exactly(admin_client, history, words, count):
 
 def test_a_record_is_found_by_its_id(admin_client, history):
     stock = Stock.objects.create(pk=987654, sku="nut", warehouse="n")
+    stock.quantity = 5
     stock.save()
     found = admin_client.get(LIST, {"q": "987654"})
     assert entries_of(found) == [("testapp_stock", "update"), ("testapp_stock", "insert")]
@@ -152,6 +153,19 @@ def test_a_secret_is_in_no_page_of_the_history(admin_client):
     Account.objects.create(name="a", password="kept-back-1", api_token="kept-back-2")
     page = detail(admin_client, SyncLog.objects.get())
     assert "kept-back" not in page + admin_client.get(LIST).content.decode()
+
+
+def test_what_was_redacted_is_shown_as_that_with_the_reason(admin_client, history):
+    Stock.objects.update(sku="")
+    sync.redact(history, ["sku"], reason="<b>asked</b> to be forgotten")
+    listed = admin_client.get(LIST).content.decode()
+    assert "redacted: sku" in listed
+    told = "<em>redacted: &lt;b&gt;asked&lt;/b&gt; to be forgotten</em>"
+    made = difference_rows(detail(admin_client, SyncLog.objects.get(actor="ada")))
+    assert ("sku", "–", told, True) in made
+    redacted = difference_rows(detail(admin_client, SyncLog.objects.get(cause="redacted")))
+    assert ("sku", told, told, False) in redacted
+    assert "bolt" not in listed + "".join(map(str, made + redacted))
 
 
 @pytest.mark.parametrize("user", ["admin_client", "viewer"])

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.db.models.signals import post_save
 
-from sync.models import SyncLog
+from sync.models import REDACTED, SyncLog
 from sync.publishing import publish
 from tests.sync.observing import pending, published
 from tests.testapp.models import Memo, Owner, Stock
@@ -58,7 +58,39 @@ def test_only_the_newest_entry_of_a_record_is_the_latest():
 
 
 @pytest.mark.parametrize("between", [publish, lambda: None])
-def test_an_update_that_changed_nothing_is_no_event_and_not_the_latest(between):
+def test_an_update_that_changed_nothing_is_not_kept(between):
+    owner = Owner.objects.create(name="a")
+    between()
+    owner.save()
+    between()
+    owner.save()
+    end = publish()
+    assert [(entry.action, entry.latest) for entry in published()] == [("insert", True)]
+    assert (end.seq, SyncLog.objects.count()) == (1, 1)
+    owner.save()
+    assert publish() == end
+
+
+def test_saves_that_changed_nothing_are_kept_for_one_model_or_for_all(register, sync_settings):
+    def kept():
+        SyncLog._base_manager.all()._raw_delete("default")
+        Owner.objects.create(name="a").save()
+        publish()
+        return len(published())
+
+    assert kept() == 1
+    register(Owner, keep_unchanged=True)
+    assert kept() == 2
+    register(Owner)
+    sync_settings(KEEP_UNCHANGED=True)
+    assert kept() == 2
+    register(Owner, keep_unchanged=False)
+    assert kept() == 1
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_an_update_that_changed_nothing_is_no_event_and_not_the_latest(between, register):
+    register(Owner, keep_unchanged=True)
     owner = Owner.objects.create(name="a")
     between()
     owner.save()
@@ -175,3 +207,27 @@ def test_a_record_that_is_made_again_elsewhere_does_not_move(red, blue):
     memos = [entry for entry in published() if entry.table == "testapp_memo"]
     assert [entry.cause for entry in memos] == ["", "", ""]
     assert [entry.action for entry in memos if entry.latest] == ["delete", "insert"]
+
+
+def redaction(entry):
+    """Make of a pending entry the one that a redaction adds."""
+    SyncLog._base_manager.filter(pk=entry.pk)._raw_delete("default")
+    entry.cause, entry.redacted = REDACTED, '["name"]'
+    SyncLog._base_manager.bulk_create([entry])
+
+
+def test_a_redaction_is_heard_though_its_text_is_that_of_the_entry_before():
+    pending("7", A, action="insert", data={"id": 7, "name": None})
+    redaction(pending("7", A, data={"id": 7, "name": None}))
+    publish()
+    made, told = published()
+    assert (told.changed_names, told.event) == (["name"], "owner.updated")
+    assert (made.latest, told.latest) == (False, True)
+
+
+def test_the_redaction_of_a_record_that_is_gone_is_not_heard():
+    pending("7", A, action="delete", data={"id": 7, "name": None})
+    redaction(pending("7", A, action="delete", data={"id": 7, "name": None}))
+    publish()
+    gone, told = published()
+    assert (told.is_unchanged, told.latest, gone.latest) == (True, False, True)

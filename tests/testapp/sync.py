@@ -26,7 +26,6 @@ for model in (
     models.Restaurant,
     models.Stock,
     models.Team,
-    models.Account,
     models.Branch,
     models.Person,
     models.Profile,
@@ -48,3 +47,4 @@ for model in (
 sync.register(models.Line, events={"line.statusChanged": ["status"]})
 sync.register(models.Memo, audience="team:{team_id}", events={"memo.changed": sync.ANY_CHANGE})
 sync.register(models.Draft, exclude=["scratch"])
+sync.register(models.Account, exclude=["password", "api_token"])

@@ -20,6 +20,7 @@ from django.db.models.signals import class_prepared
 from django.db.models.sql import Query
 from django.db.models.sql.constants import ROW_COUNT
 
+from sync import captors
 from sync.recording import DELETE, UPDATE, Row, write_entries
 from sync.shape import Compiler, Shape, columns
 
@@ -58,21 +59,45 @@ def delete(
 ) -> int | None:
     """Execute a DELETE and record the rows it deletes and what the database does to others.
 
-    Returns what Django's own method returns: the number of rows the statement itself deleted.
+    Tables that record their changes themselves are left to that. Returns what Django's own method
+    returns: the number of rows the statement itself deleted.
     """
-    find = functools.partial(find_shape, compiler.connection)
+    connection = compiler.connection
+    write: Callable[[], Any] = functools.partial(original, compiler, result_type)
+    model = compiler.query.get_meta().concrete_model
+    find = functools.partial(_find_unaided, find_shape, connection)
+    models_touched = {model} | _models_below(model, connection)
+    for touched in models_touched:
+        shape = find_shape(connection, touched._meta)
+        if shape is not None and captors.is_captor(connection, shape.table):
+            write = functools.partial(captors.leave, compiler, shape, write)
+    if not any(find(touched._meta) for touched in models_touched):
+        return write()  # type: ignore[no-any-return]
     with transaction.atomic(using=compiler.using, savepoint=False):
-        reach = Reach(compiler.connection, find)
-        keys = reach.start(compiler)
-        if not keys:
-            return 0 if result_type == ROW_COUNT else None
-        if reach.can_lock:
-            # What matches by now may be more than what was locked.
-            compiler.query.clear_where()
-            compiler.query.add_filter("pk__in", keys)
-        result: int | None = original(compiler, result_type)
-        reach.record()
+        return _delete_and_record(compiler, write, result_type, Reach(connection, find))
+
+
+def _delete_and_record(
+    compiler: Compiler, write: Callable[[], Any], result_type: Any, reach: Reach
+) -> int | None:
+    keys = reach.start(compiler)
+    if not keys:
+        return 0 if result_type == ROW_COUNT else None
+    if reach.can_lock:
+        # What matches by now may be more than what was locked.
+        compiler.query.clear_where()
+        compiler.query.add_filter("pk__in", keys)
+    result: int | None = write()
+    reach.record()
     return result
+
+
+def _find_unaided(find_shape: FindShape, connection: Any, meta: Any) -> Shape | None:
+    """Return how a table is recorded, unless its own triggers do it."""
+    shape = find_shape(connection, meta)
+    if shape is None or captors.is_captor(connection, shape.table):
+        return None
+    return shape
 
 
 class Reach:

@@ -20,7 +20,7 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import captors, statements
+from sync import captors, cascades, statements
 from sync.context import FIXTURE
 from sync.inserting import gathered
 from sync.recording import write_entries
@@ -103,6 +103,8 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
+        if cascades.reaches(self, _own_shape_of):
+            return cascades.delete(self, original, result_type, _own_shape_of)
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
@@ -129,12 +131,21 @@ def _batched_insert(original: Execute) -> Execute:
 
 
 def _shape(compiler: Compiler) -> Shape | None:
-    meta = compiler.query.get_meta()
+    return _shape_of(compiler.connection, compiler.query.get_meta())
+
+
+def _own_shape_of(connection: Any, meta: Any) -> Shape | None:
+    """Return the shape of a table that no trigger records."""
+    shape = _shape_of(connection, meta)
+    return None if shape and captors.is_captor(connection, shape.table) else shape
+
+
+def _shape_of(connection: Any, meta: Any) -> Shape | None:
     registration = registry.find(meta.db_table)
     if registration is None:
         return None
     model = meta.concrete_model
-    if model.__module__ == "__fake__" and _is_too_early(compiler.connection, registration, model):
+    if model.__module__ == "__fake__" and _is_too_early(connection, registration, model):
         return None
     return shape_of(registration, model)
 

@@ -7,12 +7,14 @@ from sync.errors import (
     InvalidCursor,
     InvalidSince,
     NotRegistered,
+    RedactionError,
     RegistrationError,
     SyncError,
     UncapturedWrite,
 )
 from sync.passing import allow_raw_sql
 from sync.recording import record, record_deleted
+from sync.redaction import redact
 from sync.registry import ANY_CHANGE, EVERYONE, register
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "InvalidCursor",
     "InvalidSince",
     "NotRegistered",
+    "RedactionError",
     "RegistrationError",
     "SyncError",
     "UncapturedWrite",
@@ -30,5 +33,6 @@ __all__ = [
     "context",
     "record",
     "record_deleted",
+    "redact",
     "register",
 ]

@@ -20,7 +20,7 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import statements
+from sync import captors, cascades, statements
 from sync.context import FIXTURE
 from sync.inserting import gathered
 from sync.passing import unwatched, watched
@@ -59,9 +59,12 @@ def _insert(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return unwatched(original, self, returning_fields)
+        source = FIXTURE if getattr(self.query, "raw", False) else ""
+        if captors.is_captor(self.connection, shape.table):
+            write = functools.partial(unwatched, original, self, returning_fields)
+            return captors.leave(self, shape, write, source)
         with transaction.atomic(using=self.using, savepoint=False):
             written = unwatched(statements.insert, self, shape, original, returning_fields)
-            source = FIXTURE if getattr(self.query, "raw", False) else ""
             watched(write_entries, shape, written.rows, self.using, source=source)
         return written.result
 
@@ -73,6 +76,9 @@ def _update(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return unwatched(original, self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            write = functools.partial(unwatched, original, self, result_type)
+            return captors.leave(self, shape, write)
         with transaction.atomic(using=self.using, savepoint=False):
             written = unwatched(statements.update, self, shape, original, result_type)
             watched(write_entries, shape, written.rows, self.using)
@@ -86,6 +92,9 @@ def _update_returning(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return unwatched(original, self, returning_fields)
+        if captors.is_captor(self.connection, shape.table):
+            write = functools.partial(unwatched, original, self, returning_fields)
+            return captors.leave(self, shape, write)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
@@ -98,9 +107,15 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
+        if cascades.reaches(self, _own_shape_of):
+            write = functools.partial(unwatched, original)
+            return cascades.delete(self, write, result_type, _own_shape_of)
         shape = _shape(self)
         if shape is None:
             return unwatched(original, self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            write = functools.partial(unwatched, original, self, result_type)
+            return captors.leave(self, shape, write)
         with transaction.atomic(using=self.using, savepoint=False):
             written = unwatched(statements.delete, self, shape, original, result_type)
             watched(write_entries, shape, written.rows, self.using)
@@ -122,12 +137,21 @@ def _batched_insert(original: Execute) -> Execute:
 
 
 def _shape(compiler: Compiler) -> Shape | None:
-    meta = compiler.query.get_meta()
+    return _shape_of(compiler.connection, compiler.query.get_meta())
+
+
+def _own_shape_of(connection: Any, meta: Any) -> Shape | None:
+    """Return the shape of a table that no trigger records."""
+    shape = _shape_of(connection, meta)
+    return None if shape and captors.is_captor(connection, shape.table) else shape
+
+
+def _shape_of(connection: Any, meta: Any) -> Shape | None:
     registration = registry.find(meta.db_table)
     if registration is None:
         return None
     model = meta.concrete_model
-    if model.__module__ == "__fake__" and _is_too_early(compiler.connection, registration, model):
+    if model.__module__ == "__fake__" and _is_too_early(connection, registration, model):
         return None
     return shape_of(registration, model)
 

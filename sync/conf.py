@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+CAPTURES: Final = ("orm", "trigger")
+
 WARN: Final = "warn"
 ERROR: Final = "error"
 IGNORE: Final = "ignore"
@@ -24,6 +26,8 @@ class Conf:
     AUDIENCES: str = ""
     """Dotted path of `audiences_for(user) -> Iterable[str]`; empty: everyone hears everything
     whose audience is the default one."""
+    CAPTURE: str = "orm"
+    """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
     KEEP_UNCHANGED: bool = False
@@ -45,6 +49,10 @@ class Conf:
     """Entries removed by one transaction of `sync_prune`."""
 
     def __post_init__(self) -> None:
+        if self.CAPTURE not in CAPTURES:
+            raise ImproperlyConfigured(
+                f"SYNC['CAPTURE'] is {self.CAPTURE!r}. Possible are: {', '.join(CAPTURES)}."
+            )
         if self.RAW_SQL not in ("", *RAW_SQL):
             raise ImproperlyConfigured(
                 f"SYNC['RAW_SQL'] is {self.RAW_SQL!r}: choose one of {', '.join(RAW_SQL)}, or leave"

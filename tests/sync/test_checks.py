@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.core.checks import run_checks
-from django.db import connection, models
+from django.db import connection
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 
 from sync import capture
 from sync.registry import registry
-from tests.testapp.models import Article, Label, Place, Reading, Restaurant
+from tests.testapp.models import Account, Article, Label, Place, Reading, Restaurant
 
 
 def messages():
@@ -84,6 +84,19 @@ def test_a_many_to_many_table_of_a_model_that_does_not_sync_is_nobodys_business(
     assert messages() == []
 
 
+def test_fields_that_do_not_sync_for_their_names_are_told(register):
+    register(Account)
+    [message] = messages()
+    assert (message.id, message.obj) == ("sync.I001", Account)
+    assert not message.is_serious()
+    assert "testapp.Account: api_token, password does not sync" in message.msg
+
+
+def test_fields_that_the_host_leaves_out_itself_are_not_told(register):
+    register(Account, exclude=["password"], redact=["api_token"])
+    assert messages() == []
+
+
 def test_a_sqlite_whose_transactions_start_as_readers_is_a_warning(sqlite_only, monkeypatch):
     options = connection.settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "transaction_mode", "DEFERRED")
@@ -92,17 +105,3 @@ def test_a_sqlite_whose_transactions_start_as_readers_is_a_warning(sqlite_only, 
     assert ids() == ["sync.W003"]
     monkeypatch.setitem(options, "transaction_mode", "immediate")
     assert ids() == []
-
-
-@pytest.mark.skipif(not hasattr(models, "DB_CASCADE"), reason="Django before 6.1 has none")
-@pytest.mark.parametrize("name", ["DB_CASCADE", "DB_SET_NULL"])
-def test_a_delete_that_the_database_spreads_by_itself_is_a_warning(name, register):
-    meta = type("Meta", (), {"app_label": "spreading"})
-    key = models.ForeignKey(Label, getattr(models, name), null=True, related_name="+")
-    spread = type(
-        f"Spread_{name}", (models.Model,), {"Meta": meta, "__module__": "spread", "label": key}
-    )
-    register(spread)
-    [message] = messages()
-    assert (message.id, message.obj) == ("sync.W004", spread)
-    assert "not recorded" in message.msg

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from tests.support.state import database_state
 from tests.sync.observing import Entry, applied, brief, name_of, recorded
@@ -38,7 +38,7 @@ class Observation:
 @functools.cache
 def observe(write: Write) -> Observation:
     """Carry the row out, once a run, and assert that the log is as the row says."""
-    with observed_calls() as calls, transaction.atomic():
+    with observed_calls() as calls:
         try:
             assert_recorded_exactly(write, calls)
         except pytest.skip.Exception as skipped:

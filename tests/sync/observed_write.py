@@ -81,7 +81,7 @@ def assert_same_entries(found: list[Entry], expected: list[Entry]) -> None:
     if connection.features.can_return_rows_from_bulk_insert:
         assert Counter(found) == Counter(expected)
     named = Counter(entry for entry in expected if entry[1] != NAMELESS)
-    assert not named - Counter(found)
+    assert not named - Counter(found), (found, expected)
     rest = (Counter(found) - named).elements()
     nameless = [(table, action) for table, name, action in expected if name == NAMELESS]
     assert Counter((table, action) for table, _, action in rest) == Counter(nameless)

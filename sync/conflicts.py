@@ -132,7 +132,9 @@ def _conflict_targets(compiler: Compiler, shape: Shape) -> list[list[Any]]:
 def _inserted_keys(compiler: Compiler, shape: Shape) -> list[Any]:
     query = compiler.query
     if set(query.fields).issuperset(shape.key_fields):
-        return [obj.pk for obj in query.objs]
+        # Not obj.pk: while parents of a multi-table child are saved, the child has no key yet.
+        key_of = operator.attrgetter(*(field.attname for field in shape.key_fields))
+        return [key_of(obj) for obj in query.objs]
     if shape.model._meta.auto_field is None:
         raise CaptureError(
             f"{compiler.connection.display_name} does not say which {shape.table} records were"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.sql.compiler import (
     SQLDeleteCompiler,
     SQLInsertCompiler,
@@ -21,6 +22,7 @@ from django.db.models.sql.constants import ROW_COUNT
 
 from sync import statements
 from sync.context import FIXTURE
+from sync.inserting import gathered
 from sync.recording import write_entries
 from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
@@ -106,6 +108,18 @@ def _delete(original: Execute) -> Execute:
     return execute_sql
 
 
+def _batched_insert(original: Execute) -> Execute:
+    """Let a `bulk_create` of any number of batches cost one statement more."""
+
+    def batched_insert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if registry.find(self.model._meta.db_table) is None:
+            return original(self, *args, **kwargs)
+        with transaction.atomic(using=self.db, savepoint=False), gathered(self.db):
+            return original(self, *args, **kwargs)
+
+    return batched_insert
+
+
 def _shape(compiler: Compiler) -> Shape | None:
     meta = compiler.query.get_meta()
     registration = registry.find(meta.db_table)
@@ -135,4 +149,5 @@ _WRAPPERS: Final = (
     (SQLUpdateCompiler, "execute_sql", _update),
     (SQLUpdateCompiler, "execute_returning_sql", _update_returning),
     (SQLDeleteCompiler, "execute_sql", _delete),
+    (QuerySet, "_batched_insert", _batched_insert),
 )

@@ -84,6 +84,8 @@ def _same(value: Any) -> Any:
 def _text(value: str) -> str:
     """Return plain text; a lone surrogate, which JSON allows in an escape (RFC 8259 section 8.2)
     and UTF-8 cannot hold, becomes a question mark."""
+    if type(value) is str and value.isascii():
+        return value
     return value.encode(errors="replace").decode()
 
 

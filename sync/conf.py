@@ -20,6 +20,9 @@ class Conf:
     whose audience is the default one."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    KEEP_UNCHANGED: bool = False
+    """Whether saves that changed nothing stay in the history; `register(keep_unchanged=)` says it
+    for one model. They are never fanned out."""
     PAGE_LIMIT: int = 500
     """Changes in one catch-up page, at most."""
     PAGE_BYTES: int = 256 * 1024

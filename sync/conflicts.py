@@ -57,14 +57,14 @@ def insert_and_read(
 
 
 def converted(
-    compiler: Compiler, fields: Sequence[models.Field[Any, Any]], rows: Sequence[Row]
-) -> list[Row]:
+    compiler: Compiler, fields: Sequence[models.Field[Any, Any]], rows: Iterable[Row]
+) -> Iterator[Row]:
     """Return raw rows with the values that the model's fields have in Python."""
     table = compiler.query.get_meta().db_table
     converters = compiler.get_converters([field.get_col(table) for field in fields])
     if not converters:
-        return list(rows)
-    return [tuple(row) for row in compiler.apply_converters(rows, converters)]
+        return iter(rows)
+    return map(tuple, compiler.apply_converters(rows, converters))
 
 
 def _execute(
@@ -79,7 +79,7 @@ def _execute(
         rows = cursor.fetchall()
     flags = [row[-1] for row in rows] if ask_inserted else []
     width = len(wanted)
-    return converted(compiler, wanted, [row[:width] for row in rows]), flags
+    return list(converted(compiler, wanted, [row[:width] for row in rows])), flags
 
 
 def _existing_keys(compiler: Compiler, shape: Shape) -> set[tuple[Any, ...]]:

@@ -9,30 +9,21 @@ crashes numbers nothing, and the next one does its work.
 from __future__ import annotations
 
 import datetime
-import uuid
-from collections.abc import Iterator
 from typing import Any, Final
 
 from django.db import connections, transaction
-from django.db.models import Count, Max
 from django.db.models.signals import post_save
 from django.utils import timezone
 
+from sync import numbering
+from sync.batches import next_batch
 from sync.conf import conf
 from sync.cursor import Position
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.supersession import Supersession
 
-CHUNK: Final = 500
-"""Entries held in memory while one large transaction is numbered."""
-
 RESOLUTION: Final = datetime.timedelta(microseconds=1)
 """The finest time that every supported database stores."""
-
-_NUMBER: Final = (
-    "UPDATE sync_log SET seq = %s, published_at = %s, changed = %s, event = %s, latest = %s"
-    " WHERE id = %s"
-)
 
 
 def publish(using: str | None = None) -> Position:
@@ -59,19 +50,19 @@ def publish_batch(using: str) -> bool:
     with transaction.atomic(using=using), log_maintenance():
         _read_committed(using)
         locked = _locked_head(using)
-        transactions, is_all = _next_transactions(using)
-        if not transactions:  # another pass held the lock and did the work
+        batch = next_batch(using, conf().PUBLISH_BATCH)
+        if not batch:  # another pass held the lock and did the work
             return False
         locked.published_at = max(timezone.now(), locked.published_at)
         moved: list[SyncLog] = []
-        for entries in _chunks(using, transactions):
+        for entries in batch.chunks(using):
             moved += _number(using, locked, entries)
         locked.save(using=using)
         for entry in moved:
             post_save.send(
                 SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
             )
-    return not is_all
+    return not batch.is_all
 
 
 def head(using: str) -> LogHead:
@@ -109,71 +100,26 @@ def _locked_head(using: str) -> LogHead:
     return rows.get()
 
 
-def _next_transactions(using: str) -> tuple[list[uuid.UUID], bool]:
-    """Return the next committed transactions in order, a batch of entries or one transaction, and
-    whether that is all there are.
-
-    Ordered by their highest id: a transaction that waited for another's row lock wrote that
-    record's entry after the other had committed, so its highest id is greater, while its lowest
-    may not be.
-    """
-    pending = SyncLog.objects.using(using).pending().order_by().values_list("transaction")
-    waiting = pending.annotate(last=Max("id"), entries=Count("id")).order_by("last")
-    taken: list[uuid.UUID] = []
-    total = 0
-    for transaction_id, _, entries in waiting[: conf().PUBLISH_BATCH]:
-        total += entries
-        if taken and total > conf().PUBLISH_BATCH:
-            return taken, False
-        taken.append(transaction_id)
-    return taken, len(taken) < conf().PUBLISH_BATCH
-
-
-def _chunks(using: str, transactions: list[uuid.UUID]) -> Iterator[list[SyncLog]]:
-    """Yield the entries in order; a single transaction may be of any size, so it comes in parts."""
-    pending = SyncLog.objects.using(using).pending().filter(transaction__in=transactions)
-    if len(transactions) > 1:
-        rank = {transaction_id: index for index, transaction_id in enumerate(transactions)}
-        yield sorted(pending, key=lambda entry: (rank[entry.transaction], entry.pk))
-        return
-    last = 0
-    while chunk := list(pending.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-        last = chunk[-1].pk
-        yield chunk
-
-
 def _number(using: str, locked: LogHead, entries: list[SyncLog]) -> list[SyncLog]:
     """Give entries their numbers, and times that grow with them: a client that asks by time alone
     could not get beyond a page of equal ones."""
     history = Supersession(using, entries)
+    kept: list[SyncLog] = []
     moved: list[SyncLog] = []
     for entry in entries:
         left = history.follow(entry)
+        if history.drops(entry):
+            continue
         for numbered in (entry,) if left is None else (left, entry):
             locked.seq += 1
             locked.published_at += RESOLUTION
             numbered.seq, numbered.published_at = locked.seq, locked.published_at
         locked.transaction = entry.transaction
+        kept.append(entry)
         if left is not None:
             moved.append(left)
-    _store(using, entries)
+    numbering.store(using, kept)
     SyncLog._base_manager.using(using).bulk_create(moved)
-    SyncLog.objects.using(using).filter(pk__in=history.superseded).update(latest=False)
+    numbering.supersede(using, history.superseded)
+    numbering.drop(using, history.dropped)
     return moved
-
-
-def _store(using: str, entries: list[SyncLog]) -> None:
-    connection = connections[using]
-    numbers = [
-        (
-            entry.seq,
-            connection.ops.adapt_datetimefield_value(entry.published_at),
-            entry.changed,
-            entry.event,
-            entry.latest,
-            entry.pk,
-        )
-        for entry in entries
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_NUMBER, numbers)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.db import models, router, transaction
-from django.db.models.signals import post_save
 from django.utils import timezone
 
 from sync.context import current
 from sync.errors import CaptureError
+from sync.inserting import Entry, insert_entries
 from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry
 from sync.shape import Shape, shape_of
-from sync.signals import recorded
 from sync.transactions import transaction_id
-
-if TYPE_CHECKING:
-    from sync.models import SyncLog
 
 INSERT: Final = "insert"
 UPDATE: Final = "update"
@@ -40,21 +36,15 @@ def write_entries(
 ) -> int:
     """Record rows, given as `(action, row)`, as one entry each, in the open transaction.
 
-    Sends `post_save` for each entry, and `recorded` once. Returns how many were written.
+    Sends `recorded`, and `post_save` for each entry to whoever listens. Returns how many entries
+    were written.
     """
-    from sync.models import SyncLog
-
-    entries, written = _entries(shape, rows, using, source), 0
+    entries, written = _entries(shape, rows, using), 0
+    common: dict[str, Any] = {}
     while chunk := list(itertools.islice(entries, ENTRIES)):
-        SyncLog._base_manager.using(using).bulk_create(chunk)
-        for entry in chunk:
-            post_save.send(
-                SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
-            )
+        common = common or _common(shape, using, source)
+        insert_entries(using, common, chunk)
         written += len(chunk)
-    if written:
-        mark = transaction_id(transaction.get_connection(using))
-        recorded.send(SyncLog, using=using, transaction=mark)
     return written
 
 
@@ -88,33 +78,27 @@ def record_deleted(
         return write_entries(shape, rows, alias)
 
 
-def _entries(
-    shape: Shape, rows: Iterable[tuple[str, Row]], using: str, source: str
-) -> Iterator[SyncLog]:
-    from sync.models import SyncLog
-
-    context, common = current(), dict[str, Any]()
+def _entries(shape: Shape, rows: Iterable[tuple[str, Row]], using: str) -> Iterator[Entry]:
     for action, row in rows:
-        if not common:
-            actor_id, actor = context.who()
-            common = {
-                "transaction": transaction_id(transaction.get_connection(using)),
-                "actor_id": actor_id,
-                "actor": actor,
-                "source": source or context.where(),
-                "client_id": context.client_id,
-                "request_id": context.request_id,
-                "reason": context.reason,
-                "recorded_at": timezone.now(),
-            }
-        yield SyncLog(
-            table=shape.table,
-            record_id=_record_id(shape, row),
-            action=action,
-            data=shape.data(row),
-            audience=_audience(shape.registration, shape, row, using),
-            **common,
-        )
+        audience = _audience(shape.registration, shape, row, using)
+        yield Entry(_record_id(shape, row), action, shape.data(row), audience)
+
+
+def _common(shape: Shape, using: str, source: str) -> dict[str, Any]:
+    """Return what all entries of one write share: table, transaction, who, from where and why."""
+    context = current()
+    actor_id, actor = context.who()
+    return {
+        "table": shape.table,
+        "transaction": transaction_id(transaction.get_connection(using)),
+        "actor_id": actor_id,
+        "actor": actor,
+        "source": source or context.where(),
+        "client_id": context.client_id,
+        "request_id": context.request_id,
+        "reason": context.reason,
+        "recorded_at": timezone.now(),
+    }
 
 
 def _present_shape(model: type[models.Model]) -> Shape:

@@ -40,6 +40,7 @@ class Registration:
     fields: frozenset[str]
     audience: str | Callable[[Any], str]
     events: Mapping[str, frozenset[str] | None]
+    keep_unchanged: bool | None = None
 
     @property
     def table(self) -> str:
@@ -119,6 +120,7 @@ def register(
     exclude: Iterable[str] = (),
     audience: type_audience = None,
     events: Mapping[str, Iterable[str] | str] | None = None,
+    keep_unchanged: bool | None = None,
 ) -> Registration:
     """Record every change of a model from now on.
 
@@ -126,6 +128,8 @@ def register(
     some away; the primary key always syncs. `audience` is a template over the record's columns
     (`"project:{project_id}"`), a callable that takes an instance, or None for everyone.
     `events` maps an event name to the fields whose change it stands for, or to `ANY_CHANGE`.
+    `keep_unchanged` says whether saves that changed nothing stay in the history (default:
+    `SYNC["KEEP_UNCHANGED"]`).
 
     Raises `RegistrationError` for anything that could not work later.
     """
@@ -136,6 +140,7 @@ def register(
         fields=synced,
         audience=_checked_audience(model, audience),
         events=_checked_events(model, synced, events or {}),
+        keep_unchanged=keep_unchanged,
     )
     registry.add(registration)
     return registration

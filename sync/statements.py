@@ -8,7 +8,7 @@ rows are what the database holds, never an attribute or an expression that was m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
@@ -16,12 +16,14 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql import Query
 
-from sync import conflicts
+from sync import conflicts, streaming
 from sync.errors import CaptureError
 from sync.recording import DELETE, INSERT, UPDATE, Row
 from sync.shape import Compiler, Shape, columns
+from sync.spool import Spool
 
 Execute = Callable[..., Any]
+Field = Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,11 +70,11 @@ def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any
         return _update_and_read(compiler, shape, original, result_type)
     before = _before_key_change(compiler, shape)
     rows = _execute_returning(compiler, shape.fields)
-    count = None if rows is None else len(rows)
+    count = len(rows)
     for query in compiler.query.get_related_updates():
         related = query.get_compiler(compiler.using).execute_sql(result_type)
-        count = related if count is None and related else count
-    return Written(_updated(shape, before, rows or []), count or 0)
+        count = count or related or 0
+    return Written(_updated(shape, before, rows), count)
 
 
 def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Written:
@@ -83,7 +85,7 @@ def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Writte
         )
     before = _before_key_change(compiler, shape)
     wanted = _union(requested, shape.fields)
-    rows = _execute_returning(compiler, wanted) or []
+    rows = list(_execute_returning(compiler, wanted))
     recorded = map(_picker(wanted, shape), rows)
     return Written(_updated(shape, before, recorded), [row[: len(requested)] for row in rows])
 
@@ -91,19 +93,19 @@ def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Writte
 def delete(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:
     """Delete and return the rows as they were."""
     if can_return_rows(compiler.connection):
-        rows = _execute_returning(compiler, shape.fields)
-        return Written([(DELETE, row) for row in rows or ()], None if rows is None else len(rows))
+        returned = _execute_returning(compiler, shape.fields)
+        return Written(((DELETE, row) for row in returned), len(returned))
     rows = _matched_rows(compiler, shape)
     compiler.query.clear_where()
     compiler.query.add_filter("pk__in", _keys(shape, rows))
     return Written([(DELETE, row) for row in rows], original(compiler, result_type))
 
 
-def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> list[tuple[str, Row]]:
+def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> Iterable[tuple[str, Row]]:
     """Return updates; where the primary key itself changed, the old record is deleted and the
     new one inserted, for to a client they are two records."""
     if not before:
-        return [(UPDATE, row) for row in rows]
+        return ((UPDATE, row) for row in rows)
     old = {shape.key(row): row for row in before}
     new = {shape.key(row): row for row in rows}
     gone = [(DELETE, row) for key, row in old.items() if key not in new]
@@ -165,23 +167,33 @@ def _ungrouped(query: Query, shape: Shape) -> Query:
     return outer
 
 
-def _execute_returning(
-    compiler: Compiler, fields: Sequence[models.Field[Any, Any]]
-) -> list[Row] | None:
-    """Execute an UPDATE or DELETE with a RETURNING clause; None where there is no statement."""
+class _Returned:
+    """The rows that a statement returned, with Python values; can be read once."""
+
+    def __init__(self, compiler: Compiler, fields: Sequence[Field], spool: Spool) -> None:
+        self._rows = conflicts.converted(compiler, fields, spool)
+        self._count = len(spool)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+
+def _execute_returning(compiler: Compiler, fields: Sequence[Field]) -> _Returned:
+    """Execute an UPDATE or DELETE with a RETURNING clause; no rows where there is no statement."""
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
-        return None
+        sql, params = "", ()
     if not sql:
-        return None
+        return _Returned(compiler, fields, Spool())
     quote = compiler.connection.ops.quote_name
     table = quote(compiler.query.get_meta().db_table)
     columns = ", ".join(f"{table}.{quote(field.column)}" for field in fields)
-    with compiler.connection.cursor() as cursor:
-        cursor.execute(f"{sql} RETURNING {columns}", params)
-        rows = cursor.fetchall()
-    return conflicts.converted(compiler, fields, rows)
+    spool = streaming.execute(compiler.connection, f"{sql} RETURNING {columns}", params)
+    return _Returned(compiler, fields, spool)
 
 
 def _keys(shape: Shape, rows: Iterable[Row]) -> list[Any]:

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final, Protocol
 
 from sync import codec
+from sync.conf import conf
 from sync.events import event_name
 from sync.models import MOVED, SyncLog
+from sync.registry import registry
 
 _DELETE: Final = SyncLog.Action.DELETE
 _UPDATE: Final = SyncLog.Action.UPDATE
 
-_NEEDED: Final = ("id", "seq", "table", "record_id", "action", "data", "audience", "cause")
+
+class Holder(Protocol):
+    """What must be known of an entry to compare the next one with it."""
+
+    pk: Any
+    action: Any
+    data: Any
+    audience: Any
+    cause: Any
+    latest: Any
+
+
+@dataclasses.dataclass(slots=True)
+class _Published:
+    """An entry published earlier: a model instance would cost more than the comparison."""
+
+    pk: int
+    action: str
+    data: str
+    audience: str
+    cause: str
+    latest: bool = True
 
 
 class Supersession:
@@ -25,7 +49,9 @@ class Supersession:
     def __init__(self, using: str, entries: Iterable[SyncLog]) -> None:
         self.superseded: list[int] = []
         """Ids of entries published earlier that are no longer the latest."""
-        self._holders: defaultdict[tuple[str, str], dict[str, SyncLog]] = defaultdict(dict)
+        self.dropped: list[int] = []
+        """Ids of entries whose save changed nothing and which the host does not want kept."""
+        self._holders: defaultdict[tuple[str, str], dict[str, Holder]] = defaultdict(dict)
         self._load(using, entries)
 
     def follow(self, entry: SyncLog) -> SyncLog | None:
@@ -39,14 +65,20 @@ class Supersession:
         changed = _changed(before, entry)
         entry.changed = None if changed is None else codec.to_json(changed)
         if changed == [] and before is not None and before.audience == entry.audience:
+            if not keeps_unchanged(entry.table):
+                self.dropped.append(entry.pk)
             return None
         entry.event = event_name(entry.table, entry.action, changed)
         moved = self._move_away(holders, before, entry)
         self._take_over(holders, entry)
         return moved
 
+    def drops(self, entry: SyncLog) -> bool:
+        """Tell whether the entry that was followed last is not kept."""
+        return bool(self.dropped) and self.dropped[-1] == entry.pk
+
     def _move_away(
-        self, holders: dict[str, SyncLog], before: SyncLog | None, entry: SyncLog
+        self, holders: dict[str, Holder], before: Holder | None, entry: SyncLog
     ) -> SyncLog | None:
         if before is None or before.action == _DELETE or before.audience == entry.audience:
             return None
@@ -70,7 +102,7 @@ class Supersession:
         self._take_over(holders, moved)
         return moved
 
-    def _take_over(self, holders: dict[str, SyncLog], entry: SyncLog) -> None:
+    def _take_over(self, holders: dict[str, Holder], entry: SyncLog) -> None:
         replaced = holders.pop(entry.audience, None)
         if replaced is not None:
             replaced.latest = False
@@ -83,22 +115,31 @@ class Supersession:
         ids: defaultdict[str, set[str]] = defaultdict(set)
         for entry in entries:
             ids[entry.table].add(entry.record_id)
-        published = SyncLog.objects.using(using).published().filter(latest=True).only(*_NEEDED)
+        published = SyncLog.objects.using(using).published().filter(latest=True).order_by("seq")
+        columns = ("record_id", "id", "action", "data", "audience", "cause")
         for table, wanted in ids.items():
-            rows = published.filter(table=table, record_id__in=wanted).order_by("seq")
-            for row in rows:
-                self._holders[row.table, row.record_id][row.audience] = row
+            rows = published.filter(table=table, record_id__in=wanted).values_list(*columns)
+            for record_id, *values in rows:
+                holder = _Published(*values)
+                self._holders[table, record_id][holder.audience] = holder
         holders = self._holders.values()
         self._loaded = frozenset(row.pk for by_audience in holders for row in by_audience.values())
 
 
-def _newest(holders: dict[str, SyncLog]) -> SyncLog | None:
+def keeps_unchanged(table: str) -> bool:
+    """Tell whether saves that changed nothing stay in the history of a table."""
+    registration = registry.find(table)
+    asked = None if registration is None else registration.keep_unchanged
+    return conf().KEEP_UNCHANGED if asked is None else asked
+
+
+def _newest(holders: dict[str, Holder]) -> Holder | None:
     """Return the record's newest entry of its own; dictionaries keep the order of publishing."""
     own = [entry for entry in holders.values() if entry.cause != MOVED]
     return own[-1] if own else None
 
 
-def _changed(before: SyncLog | None, entry: SyncLog) -> list[str] | None:
+def _changed(before: Holder | None, entry: SyncLog) -> list[str] | None:
     if before is None or entry.action != _UPDATE or before.action == _DELETE:
         return None
     return codec.changed_fields(before.data, entry.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ class Statements(CaptureQueriesContext):
 
     @property
     def sql(self) -> list[str]:
-        found = [query["sql"] for query in self.captured_queries]
+        # What is executed for many rows at once is logged as "500 times: INSERT ...".
+        found = [re.sub(r"^\d+ times: ", "", query["sql"]) for query in self.captured_queries]
         return [sql for sql in found if not sql.startswith(self.FRAMES)]
 
     def __len__(self) -> int:

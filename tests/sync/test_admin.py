@@ -101,6 +101,7 @@ def test_the_list_is_searched_exactly(admin_client, history, words, count):
 
 def test_a_record_is_found_by_its_id(admin_client, history):
     stock = Stock.objects.create(pk=987654, sku="nut", warehouse="n")
+    stock.quantity = 5
     stock.save()
     found = admin_client.get(LIST, {"q": "987654"})
     assert entries_of(found) == [("testapp_stock", "update"), ("testapp_stock", "insert")]

@@ -135,7 +135,7 @@ class paused_publisher:
         self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self):
-        store = publishing._store
+        store = publishing.numbering.store
 
         def pausing(*args):
             store(*args)
@@ -143,7 +143,7 @@ class paused_publisher:
                 self._reached.set()
                 assert self._told.wait(SECONDS)
 
-        self._paused.setattr(publishing, "_store", pausing)
+        self._paused.setattr(publishing.numbering, "store", pausing)
         self._done = self._pool.submit(with_own_connection, self._run)
         assert self._reached.wait(SECONDS)
         return self

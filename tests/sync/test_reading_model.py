@@ -137,9 +137,10 @@ class World:
         return [Memo(**memos[pick % len(memos)])] if memos else []
 
     def _put(self, action, memo):
-        self.rows[MEMO, str(memo.pk)] = {
-            "id": memo.pk, "team_id": memo.team_id, "text": memo.text,
-        }  # fmt: skip
+        values = {"id": memo.pk, "team_id": memo.team_id, "text": memo.text}
+        if self.rows.get((MEMO, str(memo.pk))) == values:
+            return  # a save that changed nothing is not kept
+        self.rows[MEMO, str(memo.pk)] = values
         self.log[-1].append((MEMO, str(memo.pk), action))
 
     def _drop(self, pk):

@@ -58,7 +58,37 @@ def test_only_the_newest_entry_of_a_record_is_the_latest():
 
 
 @pytest.mark.parametrize("between", [publish, lambda: None])
-def test_an_update_that_changed_nothing_is_no_event_and_not_the_latest(between):
+def test_an_update_that_changed_nothing_is_not_kept(between):
+    owner = Owner.objects.create(name="a")
+    between()
+    owner.save()
+    between()
+    owner.save()
+    end = publish()
+    assert [(entry.action, entry.latest) for entry in published()] == [("insert", True)]
+    assert (end.seq, SyncLog.objects.count()) == (1, 1)
+
+
+def test_saves_that_changed_nothing_are_kept_for_one_model_or_for_all(register, sync_settings):
+    def kept():
+        SyncLog._base_manager.all()._raw_delete("default")
+        Owner.objects.create(name="a").save()
+        publish()
+        return len(published())
+
+    assert kept() == 1
+    register(Owner, keep_unchanged=True)
+    assert kept() == 2
+    register(Owner)
+    sync_settings(KEEP_UNCHANGED=True)
+    assert kept() == 2
+    register(Owner, keep_unchanged=False)
+    assert kept() == 1
+
+
+@pytest.mark.parametrize("between", [publish, lambda: None])
+def test_an_update_that_changed_nothing_is_no_event_and_not_the_latest(between, register):
+    register(Owner, keep_unchanged=True)
     owner = Owner.objects.create(name="a")
     between()
     owner.save()

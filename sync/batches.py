@@ -1,0 +1,81 @@
+"""Chooses which committed transactions are numbered next, and gives their entries in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+from django.db.models import Max
+
+from sync.models import SyncLog
+
+CHUNK: Final = 1000
+"""Entries held in memory while one large transaction is numbered."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """Whole transactions in the order they are to be numbered in, and whether they are all that
+    waited. `last` is the highest id that belongs to them where they are several."""
+
+    transactions: list[uuid.UUID]
+    last: int
+    is_all: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.transactions)
+
+    def chunks(self, using: str) -> Iterator[list[SyncLog]]:
+        """Yield the entries in order; a single transaction may be of any size, so it comes in
+        parts."""
+        pending = SyncLog.objects.using(using).pending()
+        if len(self.transactions) > 1:
+            rank = {transaction: index for index, transaction in enumerate(self.transactions)}
+            found = [e for e in pending.filter(pk__lte=self.last) if e.transaction in rank]
+            yield sorted(found, key=lambda entry: (rank[entry.transaction], entry.pk))
+            return
+        last, own = 0, pending.filter(transaction__in=self.transactions)
+        while chunk := list(own.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+            last = chunk[-1].pk
+            yield chunk
+
+
+def next_batch(using: str, size: int) -> Batch:
+    """Return the next transactions, about `size` entries of them or one that is larger.
+
+    Ordered by their highest id: a transaction that waited for another's row lock wrote that
+    record's entry after the other had committed, so its highest id is greater, while its lowest
+    may not be. Looks at the lowest pending ids alone, so that a backlog of any length costs the
+    same per entry: a transaction that lies wholly among them comes before all that do not.
+    """
+    pending = SyncLog.objects.using(using).pending().order_by("id")
+    window = list(pending.values_list("id", "transaction")[: size + 1])
+    highest = {transaction: number for number, transaction in window[:size]}
+    if len(window) <= size:
+        return Batch(_by_highest(highest), _last(window), is_all=True)
+    last = _last(window[:size])
+    beyond = pending.filter(pk__gt=last, transaction__in=list(highest)).order_by()
+    for transaction in set(beyond.values_list("transaction", flat=True).distinct()):
+        del highest[transaction]
+    if highest:
+        return Batch(_by_highest(highest), last, is_all=False)
+    return _first_of_all(using)
+
+
+def _first_of_all(using: str) -> Batch:
+    """Return the first transaction where each is larger than a batch: only looking at everything
+    that waits tells which one ends first."""
+    pending = SyncLog.objects.using(using).pending().order_by()
+    ends = pending.values_list("transaction").annotate(last=Max("id")).order_by("last")
+    found = list(ends[:2])
+    return Batch([transaction for transaction, _ in found[:1]], 0, is_all=len(found) < 2)
+
+
+def _by_highest(highest: dict[uuid.UUID, int]) -> list[uuid.UUID]:
+    return sorted(highest, key=highest.__getitem__)
+
+
+def _last(window: list[tuple[int, uuid.UUID]]) -> int:
+    return window[-1][0] if window else 0

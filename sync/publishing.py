@@ -53,11 +53,12 @@ def publish_batch(using: str) -> bool:
         batch = next_batch(using, conf().PUBLISH_BATCH)
         if not batch:  # another pass held the lock and did the work
             return False
+        end, moved = locked.seq, list[SyncLog]()
         locked.published_at = max(timezone.now(), locked.published_at)
-        moved: list[SyncLog] = []
         for entries in batch.chunks(using):
             moved += _number(using, locked, entries)
-        locked.save(using=using)
+        if locked.seq > end:  # else nothing had changed anything, and the log ends where it did
+            locked.save(using=using)
         for entry in moved:
             post_save.send(
                 SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using

@@ -12,12 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
-from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.sql import Query
 
-from sync import conflicts, streaming
-from sync.errors import CaptureError
+from sync import conflicts, pinned, streaming
 from sync.recording import DELETE, INSERT, UPDATE, Row
 from sync.shape import Compiler, Shape, columns
 from sync.spool import Spool
@@ -67,14 +64,14 @@ def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any
     if not compiler.query.values:
         return Written((), original(compiler, result_type))
     if not can_return_rows(compiler.connection):
-        return _update_and_read(compiler, shape, original, result_type)
+        return _update_pinned(compiler, shape, original, result_type)
     before = _before_key_change(compiler, shape)
-    rows = _execute_returning(compiler, shape.fields)
-    count = len(rows)
+    returned = _execute_returning(compiler, shape.fields)
+    count = len(returned)
     for query in compiler.query.get_related_updates():
         related = query.get_compiler(compiler.using).execute_sql(result_type)
         count = count or related or 0
-    return Written(_updated(shape, before, rows), count)
+    return Written(_updated(shape, before, returned), count)
 
 
 def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Written:
@@ -95,10 +92,8 @@ def delete(compiler: Compiler, shape: Shape, original: Execute, result_type: Any
     if can_return_rows(compiler.connection):
         returned = _execute_returning(compiler, shape.fields)
         return Written(((DELETE, row) for row in returned), len(returned))
-    rows = _matched_rows(compiler, shape)
-    compiler.query.clear_where()
-    compiler.query.add_filter("pk__in", _keys(shape, rows))
-    return Written([(DELETE, row) for row in rows], original(compiler, result_type))
+    rows, count = pinned.delete(compiler, shape, original, result_type)
+    return Written(((DELETE, row) for row in rows), count)
 
 
 def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> Iterable[tuple[str, Row]]:
@@ -112,59 +107,24 @@ def _updated(shape: Shape, before: list[Row], rows: Iterable[Row]) -> Iterable[t
     return gone + [(UPDATE if key in old else INSERT, row) for key, row in new.items()]
 
 
+def _update_pinned(
+    compiler: Compiler, shape: Shape, original: Execute, result_type: Any
+) -> Written:
+    if _changes_key(compiler, shape):
+        before, after, count = pinned.update_of_keys(compiler, shape, original, result_type)
+        return Written(_updated(shape, before, after), count)
+    rows, count = pinned.update(compiler, shape, original, result_type)
+    return Written(((UPDATE, row) for row in rows), count)
+
+
 def _before_key_change(compiler: Compiler, shape: Shape) -> list[Row]:
-    return _matched_rows(compiler, shape) if _changes_key(compiler, shape) else []
+    return (
+        pinned.matched_rows(compiler, shape, shape.names) if _changes_key(compiler, shape) else []
+    )
 
 
 def _changes_key(compiler: Compiler, shape: Shape) -> bool:
     return any(field in shape.key_fields for field, _, _ in compiler.query.values)
-
-
-def _update_and_read(
-    compiler: Compiler, shape: Shape, original: Execute, result_type: Any
-) -> Written:
-    """Pin the update to the locked rows, for afterwards its own condition may not match them."""
-    if _changes_key(compiler, shape):
-        raise CaptureError(
-            f"{compiler.connection.display_name} cannot tell which {shape.table} records an"
-            " update() of the primary key made: create the new record and delete the old one."
-        )
-    pks = _keys(shape, _matched_rows(compiler, shape))
-    compiler.query.clear_where()
-    compiler.query.add_filter("pk__in", pks)
-    count = original(compiler, result_type)
-    rows = list(shape.select(pks, compiler.using)) if pks else []
-    return Written([(UPDATE, row) for row in rows], count)
-
-
-def _matched_rows(compiler: Compiler, shape: Shape) -> list[Row]:
-    """Lock and read the rows that a write is going to touch."""
-    query = compiler.query.chain(klass=Query)
-    query.select_related = False
-    query.clear_ordering(force=True)
-    query.extra = {}
-    query.select = ()
-    if query.group_by is not None:
-        query = _ungrouped(query, shape)
-    query.add_fields(shape.names)
-    features = compiler.connection.features
-    query.select_for_update = features.has_select_for_update
-    # PostgreSQL refuses to lock the nullable side of an outer join that a condition brought in.
-    query.select_for_update_of = ("self",) if features.has_select_for_update_of else ()
-    try:
-        rows = [tuple(row) for row in query.get_compiler(compiler.using).results_iter()]
-    except EmptyResultSet:
-        return []
-    # A join to many gives a row once for each of them.
-    return list({shape.key(row): row for row in rows}.values())
-
-
-def _ungrouped(query: Query, shape: Shape) -> Query:
-    """Return a query of the rows that a grouped one finds: PostgreSQL refuses to lock a group."""
-    query.add_fields([shape.model._meta.pk.name])
-    outer = Query(shape.model)
-    outer.add_q(models.Q(pk__in=query))
-    return outer
 
 
 class _Returned:
@@ -194,11 +154,6 @@ def _execute_returning(compiler: Compiler, fields: Sequence[Field]) -> _Returned
     columns = ", ".join(f"{table}.{quote(field.column)}" for field in fields)
     spool = streaming.execute(compiler.connection, f"{sql} RETURNING {columns}", params)
     return _Returned(compiler, fields, spool)
-
-
-def _keys(shape: Shape, rows: Iterable[Row]) -> list[Any]:
-    keys = [shape.key(row) for row in rows]
-    return keys if len(shape.key_fields) > 1 else [key[0] for key in keys]
 
 
 def _picker(wanted: Sequence[Any], shape: Shape) -> Callable[[Row], Row]:

@@ -121,7 +121,9 @@ async def test_a_wait_ends_where_the_log_ended_however_much_comes_after():
     assert waiter.future.result().seq == 9
 
 
-async def test_a_save_that_changes_nothing_is_not_heard_but_is_behind_the_position(running):
+@pytest.mark.parametrize("keep", [True, False])
+async def test_a_save_that_changes_nothing_is_never_heard(running, settings, keep):
+    settings.SYNC = settings.SYNC | {"KEEP_UNCHANGED": keep}
     await create("Move")
     await running.refresh()
     connection = joined(running)
@@ -129,7 +131,7 @@ async def test_a_save_that_changes_nothing_is_not_heard_but_is_behind_the_positi
     before = running.position
     await running.refresh()
     assert titles(connection) == []
-    assert running.position.seq == before.seq + 1
+    assert running.position.seq == before.seq + keep
     assert connection.position == running.position
 
 

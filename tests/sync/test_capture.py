@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from sync import statements
+from sync import pinned, statements
 from tests.support.state import database_state
 from tests.sync.observing import applied, brief, recorded
 from tests.sync.writes import WRITES, Write
@@ -25,8 +25,16 @@ def test_a_write_is_recorded_as_the_database_holds_it(write: Write):
     assert_recorded_exactly(write)
 
 
-@pytest.mark.parametrize("write", [w for w in WRITES if not w.changes_key], ids=str)
+@pytest.mark.parametrize("write", WRITES, ids=str)
 def test_a_write_is_recorded_where_no_rows_are_returned(write: Write, without_returning):
+    assert_recorded_exactly(write)
+
+
+@pytest.mark.parametrize("write", WRITES, ids=str)
+def test_a_write_of_many_rows_may_be_several_statements(
+    write: Write, without_returning, monkeypatch
+):
+    monkeypatch.setattr(pinned, "KEYS", 1)
     assert_recorded_exactly(write)
 
 

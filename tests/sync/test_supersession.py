@@ -67,6 +67,8 @@ def test_an_update_that_changed_nothing_is_not_kept(between):
     end = publish()
     assert [(entry.action, entry.latest) for entry in published()] == [("insert", True)]
     assert (end.seq, SyncLog.objects.count()) == (1, 1)
+    owner.save()
+    assert publish() == end
 
 
 def test_saves_that_changed_nothing_are_kept_for_one_model_or_for_all(register, sync_settings):

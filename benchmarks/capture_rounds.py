@@ -19,11 +19,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from tqdm import tqdm
+
 from benchmarks.servers import prepare
 
 AUTOCOMMIT = "autocommit"
 TRANSACTION = "in a transaction"
 NOT_WAITING = "autocommit, synchronous_commit=off"
+
+FEWEST = 3
 
 Timed = tuple[float, float]
 
@@ -32,23 +36,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rounds", type=int, default=None)
+    parser.add_argument("--label", default="measuring")
     given = parser.parse_args()
     prepare(os.environ["DATABASE_URL"], "benchmarks.capture_settings")
-    json.dump(measure(given.seconds, given.rounds), sys.stdout)
+    json.dump(measure(given.seconds, given.rounds, given.label), sys.stdout)
 
 
-def measure(seconds: float, rounds: int | None) -> dict[str, Any]:
-    """Time rounds until the time is over, at least three, after one that does not count."""
+def measure(seconds: float, rounds: int | None, label: str) -> dict[str, Any]:
+    """Time rounds until the time is over, at least `FEWEST`, after one that does not count."""
     from benchmarks.capture_subjects import acting_user, subjects
 
     compared, user = subjects(os.environ.get("BENCH_CAPTURE", "")), acting_user()
-    one_round(compared, user, random.Random(0))
-    counted = {mode: count(compared, user) for mode in (AUTOCOMMIT,)}[AUTOCOMMIT]
-    timed: list[dict[str, Timed]] = []
     until = time.monotonic() + seconds
-    while len(timed) < (rounds or 3) or (rounds is None and time.monotonic() < until):
-        timed.append(one_round(compared, user, random.Random(len(timed))))
-        show(f"round {len(timed)}")
+    one_round(compared, user, random.Random(0))
+    counted = count(compared, user)
+    timed: list[dict[Any, Timed]] = []
+    with tqdm(desc=label, unit=" rounds", total=rounds) as bar:
+        while len(timed) < (rounds or FEWEST) or (rounds is None and time.monotonic() < until):
+            timed.append(one_round(compared, user, random.Random(len(timed))))
+            bar.update()
     return {
         "subjects": [subject.name for subject in compared],
         "counts": counted,
@@ -163,10 +169,6 @@ def together(rounds: list[dict[Any, Timed]]) -> list[dict[str, Any]]:
         }
         for mode, operation, subject in rounds[0]
     ]
-
-
-def show(text: str) -> None:
-    print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -62,9 +62,8 @@ def subjects(capture: str) -> list[Subject]:
         bulk_create=lambda model, rows: bulk_create_with_history(rows, model),
         bulk_update=lambda model, rows, fields: bulk_update_with_history(rows, model, fields),
     )
-    audited = Subject(
-        AUDITLOG, tables.Audited, set_actor, lambda user: LogEntry.objects.filter(actor=user).count()
-    )
+    entries = LogEntry.objects.filter
+    audited = Subject(AUDITLOG, tables.Audited, set_actor, lambda user: entries(actor=user).count())
     return [bare, hub, simple, audited, *tracked()]
 
 

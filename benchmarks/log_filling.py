@@ -33,7 +33,8 @@ _TABLES = "(ARRAY['tasks', 'projects', 'planner_entries'])[1 + mod(r, 3)]"
 _AUDIENCE = "CASE WHEN mod(r, 10) < 2 THEN 'everyone' ELSE 'project:' || mod(r, 200) END"
 _DATA = """
     '{"due":"2026-01-31","id":' || r || ',"notes":"' || repeat('What there is to say. ', 5)
-    || '","project_id":' || mod(r, 200) || ',"status":"' || (ARRAY['todo', 'doing', 'done'])[1 + mod(n, 3)]
+    || '","project_id":' || mod(r, 200) || ',"status":"'
+    || (ARRAY['todo', 'doing', 'done'])[1 + mod(n, 3)]
     || '","title":"record ' || r || ' as of ' || n || '"}'
 """
 # Five transactions of one to five entries in every fifteen.

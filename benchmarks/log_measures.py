@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from django.db import connection
-from tqdm import tqdm
 
 from benchmarks import log_filling as filling
 from sync.cursor import Position
@@ -35,7 +35,11 @@ PRUNES: Final = 5
 PAGE, SNAPSHOT, HISTORY = "catch-up page", "snapshot, first page", "object history"
 PUBLISH, PRUNE = "publish pass", "prune batch"
 MEASURES: Final = (PAGE, SNAPSHOT, HISTORY, PUBLISH, PRUNE)
-BACKLOG_RATE, PASS_RATE = "backlog rate", "publish rate"
+
+PASS_RATE, CORE_RATE = "publish pass, changes/s", "publish pass, changes per second of one core"
+BACKLOG_RATE = "backlog of 100,000, changes/s"
+BACKLOG_CORE_RATE = "backlog of 100,000, changes per second of one core"
+RATES: Final = (PASS_RATE, CORE_RATE, BACKLOG_RATE, BACKLOG_CORE_RATE)
 
 
 def measure(size: int) -> dict[str, float]:
@@ -48,12 +52,14 @@ def measure(size: int) -> dict[str, float]:
     }
     with on_one_core():
         passes = [publish_pass(PASS, size, run) for run in range(1, PASSES + 1)]
-        found[PUBLISH] = median(passes)
-        found[PASS_RATE] = PASS / found[PUBLISH]
-    found[PRUNE] = median(prune_batches())
+    found[PUBLISH] = median(wall for wall, _ in passes)
+    found[PASS_RATE] = PASS / found[PUBLISH]
+    found[CORE_RATE] = PASS / median(core for _, core in passes)
+    if find_spec("sync.retention"):
+        found[PRUNE] = median(prune_batches())
     with on_one_core():
-        found[BACKLOG_RATE] = BACKLOG / publish_pass(BACKLOG, size, PASSES + 1)
-    return found
+        wall, core = publish_pass(BACKLOG, size, PASSES + 1)
+    return found | {BACKLOG_RATE: BACKLOG / wall, BACKLOG_CORE_RATE: BACKLOG / core}
 
 
 def median_of(runs: int, read: Callable[[int], Any]) -> float:
@@ -93,26 +99,42 @@ def object_history(run: int, size: int) -> None:
         differences(entry)
 
 
-def publish_pass(count: int, size: int, run: int) -> float:
-    """Add changes that wait for a number, and return the time of publishing them all."""
+def publish_pass(count: int, size: int, run: int) -> tuple[float, float]:
+    """Add changes that wait for a number, publish them all, and return how long that took, and for
+    how long a core was busy with it: in this process and in the one of PostgreSQL that serves it.
+    """
     filling.add_pending(count, size, run)
-    before = head("default").seq
+    before, pids = head("default").seq, [os.getpid(), served_by()]
+    busy = sum(map(core_seconds, pids))
     seconds = timed(publish)
+    busy = sum(map(core_seconds, pids)) - busy
     numbered = head("default").seq - before
     if numbered != count:
         raise AssertionError(f"{numbered} of {count} changes were published")
-    return seconds
+    return seconds, busy or seconds
 
 
-def prune_batches() -> Iterable[float]:
-    """Remove the oldest entries, batch by batch, and yield the time of each that removed some."""
+def core_seconds(pid: int) -> float:
+    """Return for how long a core has been busy with a process; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return 0.0
+
+
+def prune_batches() -> list[float]:
+    """Remove the oldest entries, and return the time of each batch; the first also finds out where
+    the old entries end."""
     from sync.retention import prune
 
-    age = datetime.timedelta(seconds=filling.SECONDS_PER_ENTRY)
-    steps = prune("default", older_than=age, batch=PRUNE_BATCH)
-    # The first batch also finds out where the old entries end.
-    times = [timed(lambda: next(steps)) for _ in range(PRUNES)]
-    return itertools.islice(times, PRUNES)
+    steps = prune("default", older_than=datetime.timedelta(), batch=PRUNE_BATCH)
+    times = []
+    for _ in range(PRUNES):
+        started = time.perf_counter()
+        removed = next(steps).removed
+        times.append(time.perf_counter() - started)
+        if sum(removed.values()) != PRUNE_BATCH:
+            raise AssertionError(f"a batch of {PRUNE_BATCH} removed {removed}")
+    return times
 
 
 @contextlib.contextmanager
@@ -137,12 +159,3 @@ def served_by() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
-
-
-def over(sizes: list[int]) -> dict[int, dict[str, float]]:
-    """Measure on a log of each size."""
-    found = {}
-    for size in tqdm(sizes, desc="sizes", unit=""):
-        filled = filling.fill(size)
-        found[size] = measure(filled)
-    return found

@@ -23,6 +23,10 @@ DURABLE = {
     "max_wal_size": "4GB",
     "maintenance_work_mem": "256MB",
 }
+DURABILITY = (
+    "SQLite: a file, WAL, synchronous=NORMAL. PostgreSQL: the default durability (fsync,"
+    " full_page_writes and synchronous_commit on), but where the mode says otherwise."
+)
 SYNCS = 20
 
 

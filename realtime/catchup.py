@@ -70,6 +70,7 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
 
     Only a page that completes what the connection hears entitles the client to cursors.
     """
+    request = _continued(connection, request)
     await relay.refresh()
     while connection.behind and not connection.transport.is_closing:
         # Holding ends being behind; what was not sent live must have been sent from the log.
@@ -83,9 +84,24 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
         await _let_go(relay, connection, upto)
         raise
     connection.send(sync_response(page, request.id))
+    is_snapshot = page.position.floor is not None
+    unfinished = (page.position, request.tables, request.audiences)
+    connection.unfinished = unfinished if is_snapshot else None
     if _is_whole(request, connection):
         connection.caught_up = not page.has_more
     await _let_go(relay, connection, upto)
+
+
+def _continued(connection: Connection, request: Request) -> Request:
+    """Let a client that knows only times go on with a snapshot: the time of a page's end may lie
+    below the horizon, and alone would start the snapshot anew for ever."""
+    if connection.unfinished is None:
+        return request
+    position, tables, audiences = connection.unfinished
+    asked = (request.start, request.tables, request.audiences)
+    if asked != (position.published_at, tables, audiences):
+        return request
+    return dataclasses.replace(request, start=position)
 
 
 async def resume(relay: Relay, connection: Connection, start: Start) -> None:
@@ -115,6 +131,10 @@ async def _send_pages(
 ) -> None:
     while not connection.transport.is_closing:
         page = await _page(connection, start, upto)
+        if page.reset:  # perhaps because the relay itself had fallen below the horizon
+            await relay.refresh()
+            upto = _hold(relay, connection)
+            page = await _page(connection, start, upto)
         connection.caught_up = with_cursor and not page.has_more
         connection.send(sync_response(page, with_cursor=with_cursor))
         start = page.position

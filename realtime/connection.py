@@ -23,6 +23,9 @@ BATCH_BYTES: Final = 64 * 1024
 _BATCH: Final = '{{"type":"events","events":[{}]}}'
 
 
+Names = frozenset[str] | None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
     """Who is connected and what they may hear."""
@@ -52,6 +55,9 @@ class Connection:
         self.batch = False
         self.position: Position | None = None
         self.acknowledged: str | None = None
+        self.unfinished: tuple[Position, Names, Names] | None = None
+        """How far the snapshot has come that the last answer was a page of, and of which tables
+        and audiences it is."""
         self.caught_up = False
         """Whether the client holds everything up to `position`, so that it may be given cursors:
         a stored cursor promises that nothing before it is missing."""

@@ -161,7 +161,8 @@ class Relay:
             connection.fall_behind()
 
     def _start_anew(self) -> None:
-        """Send every client to the log, which was replaced: it will start them from zero."""
+        """Send every client to the log, which was replaced or pruned beyond the relay: it starts
+        those from zero that it does not lead on from where they are."""
         for connection in list(self.connections):
             connection.fall_behind()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 from typing import Any
 
@@ -29,6 +30,11 @@ class Conf:
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    RETENTION: datetime.timedelta | None = None
+    """How long superseded entries and delete entries are kept, where the model's registration does
+    not say; None keeps them for ever. Only `sync_prune` removes them."""
+    PRUNE_BATCH: int = 5000
+    """Entries removed by one transaction of `sync_prune`."""
 
 
 @functools.cache

@@ -25,6 +25,10 @@ class AppendOnlyError(SyncError):
     """The log was about to be changed by something else than publishing or retention."""
 
 
+class RetentionError(SyncError):
+    """The log cannot be pruned as asked."""
+
+
 class InvalidCursor(SyncError):
     """A cursor is not one that this log ever gave out."""
 

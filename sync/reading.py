@@ -36,8 +36,8 @@ class Page:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tail:
     """What was published after a position, change by change; nothing where the log that position
-    belongs to has been replaced. `end` is the end of the log, and `is_published` says that nothing
-    waited for a number any more."""
+    belongs to has been replaced, or was pruned beyond it. `end` is the end of the log, and
+    `is_published` says that nothing waited for a number any more."""
 
     entries: list[SyncLog]
     position: Position
@@ -66,12 +66,16 @@ def changes_since(
     not published anew. A page never splits a transaction unless that alone exceeds a page.
     """
     end = upto or publish()
-    after, reset = _resolve(start, end)
-    entries = _entries(after, end, audiences, tables)
-    if start is None or reset:
-        entries = entries.exclude(action=SyncLog.Action.DELETE)
-    since = start if isinstance(start, datetime.datetime) and not reset else None
-    return _page(entries, end, min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT), reset, since)
+    begin = _Begin(0, end.seq) if start is None else _begin(start, end)
+    size = min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT)
+    if begin is not None:
+        page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+        # Only now: what was removed while the page was read is missing from it.
+        if start is None or begin.floor >= _horizon():
+            return page
+    begin = _Begin(0, end.seq)
+    page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+    return dataclasses.replace(page, reset=True)
 
 
 def tail(start: Position | None, limit: int) -> Tail:
@@ -89,6 +93,8 @@ def tail(start: Position | None, limit: int) -> Tail:
         return Tail([], end, end, is_published, is_replaced=True)
     found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
     entries = list(found.order_by("seq")[: limit + 2])
+    if start.seq < _horizon():  # looked up after the entries: what was removed is not among them
+        return Tail([], end, end, is_published, is_replaced=True)
     if entries and entries[0].seq == start.seq:
         first = entries.pop(0)
         if Position.of_entry(start.epoch, first).tag != start.tag:
@@ -100,35 +106,46 @@ def tail(start: Position | None, limit: int) -> Tail:
     return Tail(news, reached, end, is_published)
 
 
-def _resolve(start: Position | datetime.datetime | None, end: Position) -> tuple[int, bool]:
-    """Return the number to read after, and whether the start was refused."""
-    if start is None:
-        return 0, False
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Begin:
+    """The number to read after, and the one after which deletes have to be told; `since` where it
+    was asked for by time."""
+
+    after: int
+    floor: int
+    since: datetime.datetime | None = None
+
+
+def _begin(start: Position | datetime.datetime, end: Position) -> _Begin | None:
+    """Return where to read from, or None where the log does not lead on from the start."""
     if isinstance(start, Position):
-        return (start.seq, False) if _is_ours(start, end) else (0, True)
-    return _resolve_time(start, end)
+        return _Begin(start.seq, start.whole_up_to) if _is_ours(start, end) else None
+    after = _number_before(start, end)
+    return _Begin(after, after, start)
 
 
-def _resolve_time(start: datetime.datetime, end: Position) -> tuple[int, bool]:
-    log_head = head(conf().DATABASE)
-    if start > log_head.published_at:
-        return end.seq, False
-    published = SyncLog.objects.using(conf().DATABASE).published()
-    first = published.filter(published_at__gte=start).order_by("published_at", "seq").first()
-    after = end.seq if first is None or first.seq is None else first.seq - 1
-    # When the horizon itself was published is no longer known: it may have been after the start.
-    is_whole = after > log_head.horizon or not log_head.horizon
-    return (after, False) if is_whole else (0, True)
+def _number_before(start: datetime.datetime, end: Position) -> int:
+    """Return the highest number that is known to have been published before a time.
+
+    Known from an entry that is still there: when the horizon was published is not.
+    """
+    if start > head(conf().DATABASE).published_at:
+        return end.seq
+    kept = SyncLog.objects.using(conf().DATABASE).filter(published_at__lte=start)
+    newest = kept.order_by("-published_at").only("seq", "published_at").first()
+    if newest is None or newest.seq is None:
+        return 0
+    return newest.seq - (newest.published_at == start)
 
 
 def _is_ours(start: Position, end: Position) -> bool:
-    """Tell whether the log still leads from a client's position to its own end."""
-    if start.epoch != end.epoch or start.seq > end.seq or start.seq < _horizon():
+    """Tell whether a position belongs to this log, as far as its entries tell."""
+    if start.epoch != end.epoch or max(start.witness, start.whole_up_to) > end.seq:
         return False
-    if start.seq == end.seq:
+    if start.witness == end.seq:
         return start.tag == end.tag
     log = SyncLog.objects.using(conf().DATABASE)
-    entry = log.filter(seq=start.seq).only("seq", "transaction").first()
+    entry = log.filter(seq=start.witness).only("seq", "transaction").first()
     return entry is None or Position.of_entry(start.epoch, entry).tag == start.tag
 
 
@@ -137,7 +154,7 @@ def _horizon() -> int:
 
 
 def _entries(
-    after: int, end: Position, audiences: Iterable[str], tables: Collection[str] | None
+    begin: _Begin, end: Position, audiences: Iterable[str], tables: Collection[str] | None
 ) -> SyncLogQuerySet:
     """Return the newest entry of each record; that a record moved away is left out where it is
     still heard by another of the audiences, for it would take away what a later entry gave."""
@@ -146,17 +163,13 @@ def _entries(
     later = heard.filter(
         table=OuterRef("table"), record_id=OuterRef("record_id"), seq__gt=OuterRef("seq")
     )
-    found = heard.filter(~Q(cause=MOVED) | ~Exists(later), seq__gt=after)
+    found = heard.filter(~Q(cause=MOVED) | ~Exists(later), seq__gt=begin.after)
+    if begin.floor > begin.after:
+        found = found.exclude(action=SyncLog.Action.DELETE, seq__lte=begin.floor)
     return found if tables is None else found.filter(table__in=sorted(set(tables)))
 
 
-def _page(
-    entries: SyncLogQuerySet,
-    end: Position,
-    limit: int,
-    reset: bool,
-    since: datetime.datetime | None,
-) -> Page:
+def _page(entries: SyncLogQuerySet, end: Position, limit: int, begin: _Begin) -> Page:
     """Cut a page by number and size, but never before it leads beyond `since`: the client that
     asks by time asks again with the time of the page's last change."""
     rows: list[SyncLog] = []
@@ -164,11 +177,11 @@ def _page(
     for row in entries.order_by("seq")[: limit + 2]:
         size += len(row.data.encode()) + ENTRY_OVERHEAD
         is_full = len(rows) >= limit or size > conf().PAGE_BYTES
-        if is_full and _leads_beyond(rows, since):
-            rows = _whole_transactions(rows, row, since)
-            return Page(rows, Position.of_entry(end.epoch, rows[-1]), True, reset)
+        if is_full and _leads_beyond(rows, begin.since):
+            rows = _whole_transactions(rows, row, begin.since)
+            return Page(rows, Position.between_pages(end, rows[-1], begin.floor), True)
         rows.append(row)
-    return Page(rows, end, False, reset)
+    return Page(rows, end, False)
 
 
 def _whole_transactions(

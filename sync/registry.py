@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -41,6 +42,7 @@ class Registration:
     audience: str | Callable[[Any], str]
     events: Mapping[str, frozenset[str] | None]
     keep_unchanged: bool | None = None
+    retention: datetime.timedelta | None = None
 
     @property
     def table(self) -> str:
@@ -121,6 +123,7 @@ def register(
     audience: type_audience = None,
     events: Mapping[str, Iterable[str] | str] | None = None,
     keep_unchanged: bool | None = None,
+    retention: datetime.timedelta | None = None,
 ) -> Registration:
     """Record every change of a model from now on.
 
@@ -130,6 +133,8 @@ def register(
     `events` maps an event name to the fields whose change it stands for, or to `ANY_CHANGE`.
     `keep_unchanged` says whether saves that changed nothing stay in the history (default:
     `SYNC["KEEP_UNCHANGED"]`).
+    `retention` is how long `sync_prune` keeps superseded and delete entries (default:
+    `SYNC["RETENTION"]`; `timedelta.max` for ever).
 
     Raises `RegistrationError` for anything that could not work later.
     """
@@ -141,6 +146,7 @@ def register(
         audience=_checked_audience(model, audience),
         events=_checked_events(model, synced, events or {}),
         keep_unchanged=keep_unchanged,
+        retention=_checked_retention(model, retention),
     )
     registry.add(registration)
     return registration
@@ -204,6 +210,18 @@ def _checked_events(
         if unsynced := sorted(heard - synced):
             raise RegistrationError(f"event {event!r}: {', '.join(unsynced)} does not sync.")
     return checked
+
+
+def _checked_retention(
+    model: type[models.Model], retention: datetime.timedelta | None
+) -> datetime.timedelta | None:
+    if retention is None:
+        return None
+    if not isinstance(retention, datetime.timedelta) or retention <= datetime.timedelta():
+        raise RegistrationError(
+            f"{model._meta.label}: retention={retention!r} is not a positive timedelta."
+        )
+    return retention
 
 
 def _attname(model: type[models.Model], name: str) -> str:

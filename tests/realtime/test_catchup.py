@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 
 import pytest
@@ -20,6 +21,8 @@ from realtime.worker import Worker
 from sync.cursor import Position
 from sync.errors import InvalidCursor, InvalidSince
 from sync.models import LogHead, new_epoch
+from sync.publishing import publish
+from sync.retention import prune
 from tests.realtime.doubles import connection_of, position
 from tests.support.off_loop import off_loop
 from tests.support.replica import Replica
@@ -405,6 +408,107 @@ async def test_a_live_client_of_a_log_that_is_replaced_starts_anew(client):
     assert client.replica.resets == 1
     await create("live again")
     await equal_to_the_database(client)
+
+
+def forget(*names):
+    """Delete records and prune all that can be pruned, before any relay has looked."""
+    Project.objects.filter(name__in=names).delete()
+    publish()
+    list(prune(older_than=datetime.timedelta()))
+    publish()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_snapshot_of_many_pages_goes_on_below_the_horizon(client):
+    await create(*"abcdexyz")
+    await off_loop(forget, *"xyz")
+    await client.resume()
+    await equal_to_the_database(client)
+    pages = client.replica.received
+    assert [page.get("reset", False) for page in pages] == [False] * 3
+    assert [page["hasMore"] for page in pages] == [True, True, False]
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_client_that_pages_itself_comes_to_the_end_of_a_snapshot_below_the_horizon(client):
+    await create(*"abcdexyz")
+    await off_loop(forget, *"xyz")
+    cursor = "ffffffff-1-00000000"
+    for _ in range(3):
+        await client.ask(cursor=cursor)
+        cursor = (await client.done()).cursor
+    await equal_to_the_database(client)
+    assert client.replica.resets == 1
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_client_that_knows_only_times_comes_to_the_end_of_a_snapshot(client):
+    """The time of its first page's end lies below the horizon, and alone leads nowhere."""
+    await create(*"abcdexyz")
+    await off_loop(forget, *"xyz")
+    since, has_more, answers = "1970-01-01", True, 0
+    while has_more and answers < 5:
+        await client.ask(since=since)
+        page = (await client.done()).received[-1]
+        since, has_more, answers = page["syncTimestamp"], page["hasMore"], answers + 1
+    await equal_to_the_database(client)
+    assert (answers, client.replica.resets) == (3, 1)
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_snapshot_by_time_goes_on_for_what_it_was_begun_for_alone(client):
+    await create(*"abcdexyz")
+    await off_loop(forget, *"xyz")
+    await client.ask(since="1970-01-01", tables=["projects"])
+    since = (await client.done()).received[-1]["syncTimestamp"]
+    await client.ask(since=since)
+    assert (await client.done()).received[-1]["reset"] is True
+
+
+async def test_a_live_client_that_would_miss_a_removed_delete_starts_anew(client, settings):
+    await create("a", "b")
+    await client.resume()
+    await client.done()
+    settings.REALTIME = {"ANNOUNCE": False, "TICK": 3600}
+    await client.done()
+    await off_loop(forget, "a")
+    await client.done()
+    await client.done()
+    await equal_to_the_database(client)
+    assert client.replica.resets == 1
+    await create("live again")
+    await equal_to_the_database(client)
+
+
+async def test_a_live_client_keeps_its_store_when_only_superseded_entries_are_removed(
+    client, settings
+):
+    await create("a", "b")
+    await client.resume()
+    await client.done()
+    settings.REALTIME = {"ANNOUNCE": False, "TICK": 3600}
+    await client.done()
+    for name in ("c", "d"):
+        await off_loop(Project.objects.filter(name__in=["b", "c"]).update, name=name)
+    await off_loop(forget)
+    await equal_to_the_database(client)
+    assert (names(client.replica), client.replica.resets) == (["a", "b", "d"], 0)
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_catch_up_whose_end_falls_below_the_horizon_comes_to_an_end(client, gate, settings):
+    """Every page up to the relay's old position would be the first of a snapshot again."""
+    settings.REALTIME = {"ANNOUNCE": False, "TICK": 3600}
+    await create(*"abcdex")
+    gate.close()
+    await client.resume()
+    await asyncio.wait_for(gate.reached.wait(), SECONDS)
+    await off_loop(forget, "x")
+    gate.may_pass.set()
+    await client.done()
+    await client.done()
+    await equal_to_the_database(client)
+    assert client.replica.resets <= 2
 
 
 async def test_a_log_that_is_replaced_while_a_page_is_read_starts_the_client_anew(client, gate):

@@ -102,7 +102,7 @@ def position_of(cursor: str | None) -> tuple[str, int] | None:
     """Return the epoch and the number inside a cursor, which is opaque to any other client."""
     if not cursor:
         return None
-    epoch, seq, _tag = cursor.rsplit("-", 2)
+    epoch, seq, *_ = cursor.split("-")
     return epoch, int(seq)
 
 

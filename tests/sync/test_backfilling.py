@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
-import subprocess
-import sys
-import termios
 from collections import Counter
 
 import pytest
@@ -19,11 +14,11 @@ from sync.backfilling import backfill
 from sync.models import SyncLog
 from sync.publishing import publish
 from sync.reading import changes_since
-from tests.support.environment import ROOT, child_environment
 from tests.support.late import LateTransaction
 from tests.support.state import database_state
 from tests.support.threads import in_threads
 from tests.sync.observing import Statements, applied, brief, insert, published, recorded, update
+from tests.sync.terminal import run_with_a_terminal
 from tests.sync.waiting import wait_until_somebody_waits_for_a_lock
 from tests.testapp.models import Memo, Owner, Restaurant, Seat, Stock, Ticket
 
@@ -160,24 +155,6 @@ def test_the_command_shows_a_bar_to_a_person_and_none_to_a_log(existing):
     assert "testapp.Owner: 100%" in shown
     assert "7/7" in shown
     assert run_with_a_terminal("sync_backfill", "testapp.Owner", "-v", "0") == ""
-
-
-def run_with_a_terminal(*arguments):
-    """Return what the command writes to the terminal that is its standard error."""
-    terminal, end = pty.openpty()
-    termios.tcsetwinsize(end, (24, 100))
-    with os.fdopen(terminal, "rb", buffering=0) as shown:
-        process = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=child_environment(), stdout=subprocess.PIPE, stderr=end, timeout=120,
-        )  # fmt: skip
-        os.write(end, b"\x00")
-        os.close(end)
-        text = b""
-        while not text.endswith(b"\x00"):
-            text += shown.read(4096)
-    assert process.returncode == 0, text
-    return text[:-1].decode()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -24,6 +24,28 @@ def test_a_cursor_comes_back_as_the_position_it_was(epoch, seq, transaction):
     assert len(position.cursor) <= 64
 
 
+PLACES = st.integers(0, 10**15 - 1)
+
+
+@given(st.builds(new_epoch), st.uuids(), st.lists(PLACES, min_size=3, max_size=3).map(sorted))
+def test_a_cursor_between_two_pages_carries_what_the_next_page_needs(epoch, transaction, places):
+    seq, floor, end = places
+    head = Position.of_head(LogHead(epoch=epoch, seq=end, transaction=transaction))
+    entry = SyncLog(seq=seq, transaction=uuid.uuid4())
+    position = Position.between_pages(head, entry, floor)
+    assert Position.parse(position.cursor) == position
+    assert len(position.cursor) <= 64
+    assert (position.witness, position.tag) == (end, head.tag)
+    assert (position.seq, position.whole_up_to) == (seq, floor)
+
+
+def test_a_floor_that_lies_behind_is_left_out():
+    head = Position("0123abcd", 9, "89abcdef")
+    position = Position.between_pages(head, SyncLog(seq=5, transaction=uuid.uuid4()), 4)
+    assert position.cursor == "0123abcd-5-89abcdef-9"
+    assert position.whole_up_to == 5
+
+
 def test_the_end_of_an_empty_log_is_a_cursor():
     position = Position.of_head(LogHead(epoch="0123abcd", seq=0))
     assert position.cursor == "0123abcd-0-00000000"
@@ -41,6 +63,8 @@ def test_the_position_behind_an_entry_is_that_of_a_log_that_ends_there():
     "text",
     ["", "0", "0123abcd-1", "0123abcd-01-00000000", "0123abcd--1-00000000",
      "0123ABCD-1-00000000", "0123abcd-1-0000000", "0123abcd-1-00000000 ", "0123abcd-1-00000000\n",
+     "0123abcd-1-00000000-", "0123abcd-1-00000000-01", "0123abcd-1-00000000-2-3-4",
+     "0123abcd-1-00000000--2", "0123abcd-1-00000000-" + "9" * 19,
      "0123abcd-" + "9" * 19 + "-00000000", "0123abcd-\u0661-00000000", "x" * 10_000],
 )  # fmt: skip
 def test_what_is_no_cursor_is_refused(text):

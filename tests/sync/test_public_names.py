@@ -55,7 +55,7 @@ def parameters(function):
 def test_the_signatures_that_hosts_call_are_these():
     positional, named = ("POSITIONAL_OR_KEYWORD", False), ("KEYWORD_ONLY", True)
     assert parameters(sync.register) == {"model": positional} | dict.fromkeys(
-        ["fields", "exclude", "audience", "events", "keep_unchanged"], named
+        ["fields", "exclude", "audience", "events", "keep_unchanged", "retention"], named
     )
     assert parameters(sync.context) == dict.fromkeys(
         ["actor", "source", "client_id", "request_id", "reason"], named

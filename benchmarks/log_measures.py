@@ -7,7 +7,6 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -20,6 +19,7 @@ from sync.history import differences
 from sync.models import SyncLog
 from sync.publishing import head, publish
 from sync.reading import changes_since
+from sync.retention import prune
 
 READS: Final = 40
 BEHIND: Final = 1000
@@ -55,8 +55,7 @@ def measure(size: int) -> dict[str, float]:
     found[PUBLISH] = median(wall for wall, _ in passes)
     found[PASS_RATE] = PASS / found[PUBLISH]
     found[CORE_RATE] = PASS / median(core for _, core in passes)
-    if find_spec("sync.retention"):
-        found[PRUNE] = median(prune_batches())
+    found[PRUNE] = median(prune_batches())
     with on_one_core():
         wall, core = publish_pass(BACKLOG, size, PASSES + 1)
     return found | {BACKLOG_RATE: BACKLOG / wall, BACKLOG_CORE_RATE: BACKLOG / core}
@@ -124,8 +123,6 @@ def core_seconds(pid: int) -> float:
 def prune_batches() -> list[float]:
     """Remove the oldest entries, and return the time of each batch; the first also finds out where
     the old entries end."""
-    from sync.retention import prune
-
     steps = prune("default", older_than=datetime.timedelta(), batch=PRUNE_BATCH)
     times = []
     for _ in range(PRUNES):

@@ -7,10 +7,12 @@ from sync.errors import (
     InvalidCursor,
     InvalidSince,
     NotRegistered,
+    RedactionError,
     RegistrationError,
     SyncError,
 )
 from sync.recording import record, record_deleted
+from sync.redaction import redact
 from sync.registry import ANY_CHANGE, EVERYONE, register
 
 __all__ = [
@@ -21,10 +23,12 @@ __all__ = [
     "InvalidCursor",
     "InvalidSince",
     "NotRegistered",
+    "RedactionError",
     "RegistrationError",
     "SyncError",
     "context",
     "record",
     "record_deleted",
+    "redact",
     "register",
 ]

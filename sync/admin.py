@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from sync.conf import conf
 from sync.history import differences
-from sync.models import SyncLog
+from sync.models import REDACTED, SyncLog
 from sync.publishing import publish
 from sync.registry import registry
 
@@ -79,7 +79,9 @@ class SyncLogAdmin(ModelAdmin):
 
     @admin.display(description=_("changed"))
     def fields_changed(self, entry: SyncLog) -> str:
-        """The names of the fields that changed."""
+        """The names of the fields that changed, or of those whose values were removed."""
+        if entry.cause == REDACTED:
+            return _("redacted: %(fields)s") % {"fields": ", ".join(entry.redacted_names)}
         return ", ".join(entry.changed_names or ())
 
     @admin.display(description=_("before and after"))

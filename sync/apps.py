@@ -1,6 +1,7 @@
 """Starts the app: capture first, then every installed app's `sync.py`."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -10,7 +11,9 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import capture, checks  # noqa: F401
+        from sync import capture, checks, migrating, trigger_checks  # noqa: F401
 
         capture.install()
         autodiscover_modules("sync")
+        pre_migrate.connect(migrating.fit_triggers, sender=self, dispatch_uid="sync.fit")
+        post_migrate.connect(migrating.install_triggers, sender=self, dispatch_uid="sync.install")

@@ -9,6 +9,7 @@ from django.db import connections, models, transaction
 
 from sync import recording
 from sync.context import BACKFILL
+from sync.keyset import behind
 from sync.models import SyncLog
 from sync.registry import registry
 from sync.shape import Shape, shape_of
@@ -39,19 +40,10 @@ def _next_rows(shape: Shape, using: str, last: tuple[Any, ...] | None) -> list[t
     keys = [field.attname for field in shape.key_fields]
     rows: models.QuerySet[Any] = models.QuerySet(shape.model, using=using).order_by(*keys)
     if last is not None:
-        rows = rows.filter(_behind(keys, last))
+        rows = rows.filter(behind(keys, last))
     if connections[using].features.has_select_for_update:
         rows = rows.select_for_update()
     return list(rows.values_list(*shape.names)[:BATCH])
-
-
-def _behind(keys: list[str], last: tuple[Any, ...]) -> models.Q:
-    """Return the condition of the keyset page after `last`, column by column."""
-    condition = models.Q()
-    for index, key in enumerate(keys):
-        equal = dict(zip(keys[:index], last[:index], strict=True))
-        condition |= models.Q(**equal, **{f"{key}__gt": last[index]})
-    return condition
 
 
 def _record_unknown(shape: Shape, rows: list[tuple[Any, ...]], using: str) -> int:

@@ -20,7 +20,7 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import statements
+from sync import captors, statements
 from sync.context import FIXTURE
 from sync.inserting import gathered
 from sync.recording import write_entries
@@ -58,9 +58,11 @@ def _insert(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        source = FIXTURE if getattr(self.query, "raw", False) else ""
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields), source)
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.insert(self, shape, original, returning_fields)
-            source = FIXTURE if getattr(self.query, "raw", False) else ""
             write_entries(shape, written.rows, self.using, source=source)
         return written.result
 
@@ -72,6 +74,8 @@ def _update(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.update(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)
@@ -85,6 +89,8 @@ def _update_returning(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, returning_fields)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, returning_fields))
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
@@ -100,6 +106,8 @@ def _delete(original: Execute) -> Execute:
         shape = _shape(self)
         if shape is None:
             return original(self, result_type)
+        if captors.is_captor(self.connection, shape.table):
+            return captors.leave(self, shape, lambda: original(self, result_type))
         with transaction.atomic(using=self.using, savepoint=False):
             written = statements.delete(self, shape, original, result_type)
             write_entries(shape, written.rows, self.using)

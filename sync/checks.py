@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 
 from sync import capture
@@ -71,7 +71,9 @@ def sqlite_waits_for_its_writer(**kwargs: Any) -> list[CheckMessage]:
 @register("sync")
 def database_does_not_cascade(**kwargs: Any) -> list[CheckMessage]:
     """Check that no registered record can be changed by the database itself (`DB_CASCADE` and its
-    kin, Django 6.1): such a change passes no ORM write."""
+    kin, Django 6.1): such a change passes no ORM write, and only triggers see it."""
+    if conf().CAPTURE == "trigger":
+        return []
     return [
         Warning(
             f"{field}: what the database does to {registration.model._meta.label} on delete is not"
@@ -83,6 +85,23 @@ def database_does_not_cascade(**kwargs: Any) -> list[CheckMessage]:
         for registration in registry
         for field in registration.model._meta.local_concrete_fields
         if hasattr(getattr(field.remote_field, "on_delete", None), "on_delete_sql")
+    ]
+
+
+@register("sync")
+def secrets_are_kept_back_knowingly(**kwargs: Any) -> list[CheckMessage]:
+    """Tell which fields do not sync because they look secret, so that nobody has to wonder."""
+    return [
+        Info(
+            f"{registration.model._meta.label}: {', '.join(sorted(registration.dropped))} does not"
+            " sync, for the name looks secret.",
+            hint="Name it in exclude= of sync.register() if that is right, in redact= to sync that"
+            " it changed, or in fields= with all others to sync its values.",
+            obj=registration.model,
+            id="sync.I001",
+        )
+        for registration in registry
+        if registration.dropped
     ]
 
 

@@ -41,6 +41,9 @@ def encode_value(value: Any, field: models.Field[Any, Any] | None = None) -> Any
         return _encode_other(value, field)
     if encoder is _decimal:
         return _decimal(value, getattr(field, "decimal_places", None))
+    # SQLite keeps 2.0 as 2, and a RETURNING clause gives it away.
+    if encoder is _integer and field is not None and field.get_internal_type() == "FloatField":
+        return _float(value)
     return encoder(value)
 
 
@@ -69,6 +72,15 @@ def changed_fields(before: str, after: str) -> list[str]:
         return []
     old, new = _raw_fields(before), _raw_fields(after)
     return sorted(name for name in old.keys() | new.keys() if _differs(old, new, name))
+
+
+def blanked(text: str, names: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """Return the text of a record with null for the values of some fields, and which of them it
+    has; all other values keep their text."""
+    values = _raw_fields(text)
+    held = names & values.keys()
+    values.update(dict.fromkeys(held, msgspec.Raw(b"null")))
+    return to_json(values), held
 
 
 def _differs(old: dict[str, msgspec.Raw], new: dict[str, msgspec.Raw], name: str) -> bool:

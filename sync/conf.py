@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+
+CAPTURES: Final = ("orm", "trigger")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Conf:
     AUDIENCES: str = ""
     """Dotted path of `audiences_for(user) -> Iterable[str]`; empty: everyone hears everything
     whose audience is the default one."""
+    CAPTURE: str = "orm"
+    """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
     KEEP_UNCHANGED: bool = False
@@ -35,6 +39,12 @@ class Conf:
     not say; None keeps them for ever. Only `sync_prune` removes them."""
     PRUNE_BATCH: int = 5000
     """Entries removed by one transaction of `sync_prune`."""
+
+    def __post_init__(self) -> None:
+        if self.CAPTURE not in CAPTURES:
+            raise ImproperlyConfigured(
+                f"SYNC['CAPTURE'] is {self.CAPTURE!r}. Possible are: {', '.join(CAPTURES)}."
+            )
 
 
 @functools.cache

@@ -24,7 +24,9 @@ TASK: Final = "task"
 SHELL: Final = "shell"
 FIXTURE: Final = "fixture"
 BACKFILL: Final = "backfill"
-SOURCES: Final = (REQUEST, ADMIN, WEBSOCKET, COMMAND, TASK, SHELL, FIXTURE, BACKFILL)
+DATABASE: Final = "database"
+"""Written by another program: recorded by a trigger that was told nothing."""
+SOURCES: Final = (REQUEST, ADMIN, WEBSOCKET, COMMAND, TASK, SHELL, FIXTURE, BACKFILL, DATABASE)
 
 MAX_TEXT_LENGTH: Final = 255
 MAX_ID_LENGTH: Final = 64

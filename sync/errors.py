@@ -21,12 +21,25 @@ class CaptureError(SyncError):
     """A write cannot be recorded exactly, so it is refused rather than lost."""
 
 
+class NotInSQL(SyncError):
+    """PostgreSQL cannot write something of a record as the encoding wants it."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        super().__init__(f"{label}: PostgreSQL cannot encode {reason}.")
+        self.label = label
+        self.reason = reason
+
+
 class AppendOnlyError(SyncError):
     """The log was about to be changed by something else than publishing or retention."""
 
 
 class RetentionError(SyncError):
     """The log cannot be pruned as asked."""
+
+
+class RedactionError(SyncError):
+    """Values cannot be removed from the history as asked."""
 
 
 class InvalidCursor(SyncError):
@@ -45,3 +58,12 @@ class InvalidSince(SyncError):
             "`since` must be an ISO 8601 date and time such as 2026-01-31T12:00:00.000000Z."
         )
         self.since = since
+
+
+class RecordBusy(SyncError):
+    """A record could not be locked, because others were writing for too long."""
+
+    def __init__(self, table: str, record_id: str) -> None:
+        super().__init__(f"{table} {record_id} is being written by others: try again later.")
+        self.table = table
+        self.record_id = record_id

@@ -1,4 +1,4 @@
-"""The lock of the head row, which orders everything that changes what cursors stand for."""
+"""The head row and its lock, which orders everything that changes what cursors stand for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from django.db import connections, transaction
 
 from sync.models import LogHead
-from sync.publishing import head
+
+
+def head(using: str) -> LogHead:
+    """Return the head row, made on first use; a flushed database thus starts a new epoch."""
+    found = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON).first()
+    if found is None:
+        found, _ = LogHead.objects.using(using).get_or_create(pk=LogHead.SINGLETON)
+    return found
 
 
 @contextmanager
@@ -20,19 +27,27 @@ def locked_head(using: str) -> Iterator[LogHead]:
     """
     head(using)  # before the transaction, whose first statement has to be the one that locks
     with transaction.atomic(using=using, durable=True):
-        _read_committed(using)
-        rows = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON)
-        if connections[using].features.has_select_for_update:
-            yield rows.select_for_update().get()
-            return
-        rows.update(id=LogHead.SINGLETON)  # where rows cannot be locked, a write locks
-        yield rows.get()
+        read_committed(using)
+        yield lock_head(using)
 
 
-def _read_committed(using: str) -> None:
-    """Let whoever waited for the lock see what its holder did: under REPEATABLE READ, which a host
-    may have chosen, PostgreSQL fails it instead."""
+def lock_head(using: str) -> LogHead:
+    """Lock the head until the open transaction ends; where rows cannot be locked, a write does
+    it."""
+    rows = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON)
+    if connections[using].features.has_select_for_update:
+        return rows.select_for_update().get()
+    rows.update(id=LogHead.SINGLETON)
+    return rows.get()
+
+
+def read_committed(using: str) -> None:
+    """Let whoever waited for a lock see what its holder did: under REPEATABLE READ, which a host
+    may have chosen, PostgreSQL fails it instead. For the start of a transaction."""
     connection = connections[using]
-    if connection.vendor == "postgresql" and len(connection.atomic_blocks) == 1:
+    level = getattr(connection, "isolation_level", None)
+    if connection.vendor != "postgresql" or getattr(level, "name", "") == "READ_COMMITTED":
+        return
+    if len(connection.atomic_blocks) == 1:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")

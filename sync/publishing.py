@@ -19,6 +19,7 @@ from sync import numbering
 from sync.batches import next_batch
 from sync.conf import conf
 from sync.cursor import Position
+from sync.locking import head, lock_head, read_committed
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.supersession import Supersession
 
@@ -48,8 +49,8 @@ def publish_batch(using: str) -> bool:
         return False
     head(using)  # before the transaction, whose first statement has to be the one that locks
     with transaction.atomic(using=using), log_maintenance():
-        _read_committed(using)
-        locked = _locked_head(using)
+        read_committed(using)
+        locked = lock_head(using)
         batch = next_batch(using, conf().PUBLISH_BATCH)
         if not batch:  # another pass held the lock and did the work
             return False
@@ -66,39 +67,10 @@ def publish_batch(using: str) -> bool:
     return not batch.is_all
 
 
-def head(using: str) -> LogHead:
-    """Return the head row, made on first use; a flushed database thus starts a new epoch."""
-    found = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON).first()
-    if found is None:
-        found, _ = LogHead.objects.using(using).get_or_create(pk=LogHead.SINGLETON)
-    return found
-
-
 def _is_inside_a_transaction(using: str) -> bool:
     """Tell whether the host has a transaction open, other than the one that wraps a `TestCase`."""
     blocks: list[Any] = connections[using].atomic_blocks
     return any(not block._from_testcase for block in blocks)
-
-
-def _read_committed(using: str) -> None:
-    """Let a publisher that waited for the lock see what the one before it did: under REPEATABLE
-    READ, which a host may have chosen, PostgreSQL fails it instead."""
-    connection = connections[using]
-    level = getattr(connection, "isolation_level", None)
-    if connection.vendor != "postgresql" or getattr(level, "name", "") == "READ_COMMITTED":
-        return
-    if len(connection.atomic_blocks) == 1:
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-
-def _locked_head(using: str) -> LogHead:
-    """Lock the head until the transaction ends; where rows cannot be locked, a write does it."""
-    rows = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON)
-    if connections[using].features.has_select_for_update:
-        return rows.select_for_update().get()
-    rows.update(id=LogHead.SINGLETON)
-    return rows.get()
 
 
 def _number(using: str, locked: LogHead, entries: list[SyncLog]) -> list[SyncLog]:

@@ -11,8 +11,9 @@ from django.db.models import Exists, OuterRef, Q
 
 from sync.conf import conf
 from sync.cursor import Position
+from sync.locking import head
 from sync.models import MOVED, SyncLog, SyncLogQuerySet
-from sync.publishing import head, publish, publish_batch
+from sync.publishing import publish, publish_batch
 
 ENTRY_OVERHEAD: Final = 400
 """Bytes that a change takes on the wire besides its data, for the size limit of pages."""

@@ -12,7 +12,7 @@ from django.utils import timezone
 from sync.context import current
 from sync.errors import CaptureError
 from sync.inserting import Entry, insert_entries
-from sync.registry import MAX_AUDIENCE_LENGTH, Registration, registry
+from sync.registry import MAX_AUDIENCE_LENGTH, registry
 from sync.shape import Shape, shape_of
 from sync.transactions import transaction_id
 
@@ -80,17 +80,21 @@ def record_deleted(
 
 def _entries(shape: Shape, rows: Iterable[tuple[str, Row]], using: str) -> Iterator[Entry]:
     for action, row in rows:
-        audience = _audience(shape.registration, shape, row, using)
+        audience = audience_of(shape, row, using)
         yield Entry(_record_id(shape, row), action, shape.data(row), audience)
 
 
 def _common(shape: Shape, using: str, source: str) -> dict[str, Any]:
     """Return what all entries of one write share: table, transaction, who, from where and why."""
+    mark = transaction_id(transaction.get_connection(using))
+    return {"table": shape.table, "transaction": mark, **origin(source)}
+
+
+def origin(source: str = "") -> dict[str, Any]:
+    """Return the columns of an entry that say who makes it now, from where and why."""
     context = current()
     actor_id, actor = context.who()
     return {
-        "table": shape.table,
-        "transaction": transaction_id(transaction.get_connection(using)),
         "actor_id": actor_id,
         "actor": actor,
         "source": source or context.where(),
@@ -115,8 +119,9 @@ def _record_id(shape: Shape, row: Row) -> str:
     return record_id
 
 
-def _audience(registration: Registration, shape: Shape, row: Row, using: str) -> str:
-    audience = registration.audience_of(
+def audience_of(shape: Shape, row: Row, using: str) -> str:
+    """Return who hears a row's record, or raise `CaptureError` for what the log cannot hold."""
+    audience = shape.registration.audience_of(
         shape.audience_values(row), lambda: shape.instance(row, using)
     )
     if not 0 < len(audience) <= MAX_AUDIENCE_LENGTH:

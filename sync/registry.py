@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 import string
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
+from sync.columns import attname
 from sync.errors import NotRegistered, RegistrationError
+from sync.masking import checked_ways, refuse_leaks, type_redact
+from sync.secrecy import looks_secret
 
 EVERYONE: Final = "everyone"
 """The default audience: every authenticated client."""
@@ -26,12 +27,6 @@ MAX_EVENT_LENGTH: Final = 128
 
 type_audience = str | Callable[[Any], str] | None
 
-_SECRET = re.compile(
-    r"passw|passphrase|secret(?!ar)|key_?hash|(api|private|access|signing|auth)_?key"
-    r"|(^|_)(pwd|token|credentials?|otp|pin|salt)(_|$)",
-    re.IGNORECASE,
-)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Registration:
@@ -43,6 +38,9 @@ class Registration:
     events: Mapping[str, frozenset[str] | None]
     keep_unchanged: bool | None = None
     retention: datetime.timedelta | None = None
+    redact: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
+    """Attribute names that do not sync for no other reason than that they look secret."""
 
     @property
     def table(self) -> str:
@@ -124,6 +122,7 @@ def register(
     events: Mapping[str, Iterable[str] | str] | None = None,
     keep_unchanged: bool | None = None,
     retention: datetime.timedelta | None = None,
+    redact: type_redact = (),
 ) -> Registration:
     """Record every change of a model from now on.
 
@@ -135,11 +134,14 @@ def register(
     `SYNC["KEEP_UNCHANGED"]`).
     `retention` is how long `sync_prune` keeps superseded and delete entries (default:
     `SYNC["RETENTION"]`; `timedelta.max` for ever).
+    `redact` maps fields to `"blank"` (null) or `"hash"` (a keyed digest), which is recorded instead
+    of their values; a plain list of fields blanks them.
 
     Raises `RegistrationError` for anything that could not work later.
     """
     model = _recordable(model)
-    synced = _synced_fields(model, fields, exclude)
+    ways = checked_ways(model, redact)
+    synced, dropped = _synced_fields(model, fields, exclude, ways)
     registration = Registration(
         model=model,
         fields=synced,
@@ -147,14 +149,12 @@ def register(
         events=_checked_events(model, synced, events or {}),
         keep_unchanged=keep_unchanged,
         retention=_checked_retention(model, retention),
+        redact=ways,
+        dropped=dropped,
     )
+    refuse_leaks(registration)
     registry.add(registration)
     return registration
-
-
-def looks_secret(field: models.Field[Any, Any]) -> bool:
-    """Tell whether a field's name says that its value must not leave the server."""
-    return bool(_SECRET.search(field.name))
 
 
 def _recordable(model: type[models.Model]) -> type[models.Model]:
@@ -167,14 +167,26 @@ def _recordable(model: type[models.Model]) -> type[models.Model]:
 
 
 def _synced_fields(
-    model: type[models.Model], fields: Iterable[str] | None, exclude: Iterable[str]
-) -> frozenset[str]:
+    model: type[models.Model],
+    fields: Iterable[str] | None,
+    exclude: Iterable[str],
+    redacted: Collection[str],
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the fields that sync, and those that do not only because they look secret."""
+    excluded = {attname(model, name) for name in exclude}
     keys = {field.attname for field in model._meta.pk_fields}
-    excluded = {_attname(model, name) for name in exclude}
     if fields is not None:
-        return frozenset({_attname(model, name) for name in fields} - excluded | keys)
+        return frozenset({attname(model, name) for name in fields} - excluded | keys), frozenset()
     every = model._meta.local_concrete_fields
-    return frozenset({f.attname for f in every if not looks_secret(f)} - excluded | keys)
+    secret = {field.attname for field in every if looks_secret(field)}
+    if secret_keys := sorted(secret & keys):
+        raise RegistrationError(
+            f"{model._meta.label}: the primary key {', '.join(secret_keys)} looks secret, and keys"
+            " always sync. Do not register the model, or name the key in fields= if it is none."
+        )
+    secret -= excluded | set(redacted)
+    synced = {field.attname for field in every} - secret - excluded | keys
+    return frozenset(synced), frozenset(secret)
 
 
 def _checked_audience(model: type[models.Model], audience: type_audience) -> Any:
@@ -206,7 +218,7 @@ def _checked_events(
             continue
         if isinstance(names, str):
             raise RegistrationError(f"event {event!r}: give a list of fields or {ANY_CHANGE!r}.")
-        heard = checked[event] = frozenset(_attname(model, name) for name in names)
+        heard = checked[event] = frozenset(attname(model, name) for name in names)
         if unsynced := sorted(heard - synced):
             raise RegistrationError(f"event {event!r}: {', '.join(unsynced)} does not sync.")
     return checked
@@ -222,21 +234,6 @@ def _checked_retention(
             f"{model._meta.label}: retention={retention!r} is not a positive timedelta."
         )
     return retention
-
-
-def _attname(model: type[models.Model], name: str) -> str:
-    local: Collection[Any] = model._meta.local_concrete_fields
-    field: Any
-    try:
-        field = model._meta.get_field(name)
-    except FieldDoesNotExist:
-        field = next((f for f in local if f.attname == name), None)
-    if field not in local:
-        raise RegistrationError(
-            f"{model._meta.label} has no column for {name!r}. Fields of a multi-table parent are"
-            " registered with the parent, many-to-many fields with their through model."
-        )
-    return str(field.attname)
 
 
 def _template_fields(template: str) -> list[str]:

@@ -11,6 +11,7 @@ from django.db import models
 
 from sync import codec
 from sync.errors import CaptureError
+from sync.masking import mask
 from sync.registry import Registration
 
 Compiler = Any
@@ -43,7 +44,12 @@ class Shape:
         self._synced = [
             (name, index, self.fields[index])
             for index, name in enumerate(self.names)
-            if name in registration.fields
+            if name in registration.fields and name not in registration.redact
+        ]
+        self._masked = [
+            (name, index, mask(registration.redact[name], self.table, self.fields[index]))
+            for index, name in enumerate(self.names)
+            if name in registration.redact
         ]
         self._audience = [(n, i) for i, n in enumerate(self.names) if needed and n in needed]
 
@@ -53,13 +59,20 @@ class Shape:
 
     def record_id(self, row: Sequence[Any]) -> str:
         """Return the text that names the row's record."""
-        return codec.record_id(self._key(row), self.key_fields)
+        return self.id_of(self._key(row))
+
+    def id_of(self, key: tuple[Any, ...]) -> str:
+        """Return the text that names the record with this primary key."""
+        return codec.record_id(key, self.key_fields)
 
     def data(self, row: Sequence[Any]) -> str:
-        """Return the synced columns of a row as canonical text."""
-        return codec.to_json(
-            {name: codec.encode_value(row[index], field) for name, index, field in self._synced}
-        )
+        """Return the synced columns of a row as canonical text, without what must not be known."""
+        values = {
+            name: codec.encode_value(row[index], field) for name, index, field in self._synced
+        }
+        for name, index, masked in self._masked:
+            values[name] = masked(row[index])
+        return codec.to_json(values)
 
     def audience_values(self, row: Sequence[Any]) -> dict[str, Any]:
         """Return the columns that the audience's template names."""

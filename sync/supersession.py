@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from sync import codec
 from sync.conf import conf
 from sync.events import event_name
-from sync.models import MOVED, SyncLog
+from sync.models import MOVED, REDACTED, SyncLog
 from sync.registry import registry
 
 _DELETE: Final = SyncLog.Action.DELETE
@@ -61,11 +61,14 @@ class Supersession:
         numbered before the entry: a client of both audiences must end with the record.
         """
         holders = self._holders[entry.table, entry.record_id]
+        if entry.cause == REDACTED and entry.action == _DELETE:
+            return None  # of a record that is gone: clients have nothing to forget
         before = _newest(holders)
         changed = _changed(before, entry)
         entry.changed = None if changed is None else codec.to_json(changed)
         if changed == [] and before is not None and before.audience == entry.audience:
-            if not keeps_unchanged(entry.table):
+            # One that lost values to a redaction may have changed those.
+            if entry.redacted is None and not keeps_unchanged(entry.table):
                 self.dropped.append(entry.pk)
             return None
         entry.event = event_name(entry.table, entry.action, changed)
@@ -142,4 +145,6 @@ def _newest(holders: dict[str, Holder]) -> Holder | None:
 def _changed(before: Holder | None, entry: SyncLog) -> list[str] | None:
     if before is None or entry.action != _UPDATE or before.action == _DELETE:
         return None
+    if entry.cause == REDACTED:  # heard in any case, though the entry before was blanked as well
+        return entry.redacted_names
     return codec.changed_fields(before.data, entry.data)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from hypothesis import settings as hypothesis_settings
 
 import sync
 from sync.registry import Registration, registry
+from tests.support.another_program import another_program
 from tests.testapp.models import Team
 
 Register = Callable[..., Registration]
@@ -62,6 +63,47 @@ def sync_settings(settings: Any) -> Callable[..., None]:
         settings.SYNC = settings.SYNC | keys
 
     return change
+
+
+@pytest.fixture(scope="module")
+def installed_triggers(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Put triggers on every registered table, for a module, because making them takes a while."""
+    from sync.triggers import install, remove, triggered_tables
+
+    if connection.vendor != "postgresql":
+        pytest.skip("about PostgreSQL")
+    with django_db_blocker.unblock():
+        install(connection, registry)
+    yield
+    with django_db_blocker.unblock():
+        remove(connection, triggered_tables(connection))
+
+
+@pytest.fixture
+def triggers(installed_triggers: None, sync_settings: Callable[..., None]) -> Iterator[None]:
+    """Have PostgreSQL record every registered table; what a test changes of the triggers is gone
+    with its transaction."""
+    from sync import captors
+
+    sync_settings(CAPTURE="trigger")
+    captors.forget()
+    yield
+    captors.forget()
+
+
+@pytest.fixture
+def whole_triggers(transactional_db: None, triggers: None) -> None:
+    """Put right what an earlier test did to the triggers for good."""
+    from sync.triggers import install
+
+    install(connection, registry)
+
+
+@pytest.fixture
+def program(transactional_db: None) -> Iterator[Any]:
+    """Another program's connection to the test database."""
+    with another_program() as found:
+        yield found
 
 
 @pytest.fixture

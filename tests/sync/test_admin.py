@@ -155,6 +155,19 @@ def test_a_secret_is_in_no_page_of_the_history(admin_client):
     assert "kept-back" not in page + admin_client.get(LIST).content.decode()
 
 
+def test_what_was_redacted_is_shown_as_that_with_the_reason(admin_client, history):
+    Stock.objects.update(sku="")
+    sync.redact(history, ["sku"], reason="<b>asked</b> to be forgotten")
+    listed = admin_client.get(LIST).content.decode()
+    assert "redacted: sku" in listed
+    told = "<em>redacted: &lt;b&gt;asked&lt;/b&gt; to be forgotten</em>"
+    made = difference_rows(detail(admin_client, SyncLog.objects.get(actor="ada")))
+    assert ("sku", "–", told, True) in made
+    redacted = difference_rows(detail(admin_client, SyncLog.objects.get(cause="redacted")))
+    assert ("sku", told, told, False) in redacted
+    assert "bolt" not in listed + "".join(map(str, made + redacted))
+
+
 @pytest.mark.parametrize("user", ["admin_client", "viewer"])
 def test_nothing_can_be_added_changed_or_deleted(request, history, user):
     client = request.getfixturevalue(user)

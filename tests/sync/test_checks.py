@@ -9,7 +9,7 @@ from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, 
 
 from sync import capture
 from sync.registry import registry
-from tests.testapp.models import Article, Label, Place, Reading, Restaurant
+from tests.testapp.models import Account, Article, Label, Place, Reading, Restaurant
 
 
 def messages():
@@ -81,6 +81,19 @@ def test_a_many_to_many_table_of_a_model_that_does_not_sync_is_nobodys_business(
     unregister(Article)
     unregister(Article.labels.through)
     assert Label in registry
+    assert messages() == []
+
+
+def test_fields_that_do_not_sync_for_their_names_are_told(register):
+    register(Account)
+    [message] = messages()
+    assert (message.id, message.obj) == ("sync.I001", Account)
+    assert not message.is_serious()
+    assert "testapp.Account: api_token, password does not sync" in message.msg
+
+
+def test_fields_that_the_host_leaves_out_itself_are_not_told(register):
+    register(Account, exclude=["password"], redact=["api_token"])
     assert messages() == []
 
 

@@ -143,6 +143,16 @@ def test_an_integer_is_text_where_a_reader_could_round_it(number):
         assert int(float(encoded)) == number
 
 
+@pytest.mark.parametrize("value", [2, 2.0])
+def test_a_column_of_floats_is_written_with_a_point_also_where_the_database_gives_integers(value):
+    computed = models.GeneratedField(
+        expression=models.F("real"), output_field=models.FloatField(), db_persist=True
+    )
+    for field in (Everything._meta.get_field("real"), computed):
+        assert text_of(value, field) == "2.0"
+    assert text_of(2, Everything._meta.get_field("integer")) == "2"
+
+
 class Colour(models.TextChoices):
     RED = "red"
 
@@ -228,3 +238,10 @@ def test_other_composite_keys_are_other_ids(keys):
 def test_a_lone_surrogate_does_not_make_a_save_fail():
     value = {"a\ud800": ["\udfff"]}
     assert codec.to_json(codec.encode_value(value)) == '{"a?":["?"]}'
+
+
+def test_blanking_leaves_every_other_text_as_it_is():
+    text = '{"a":1.0,"b":{"x":[1,"é"]},"c":"secret"}'
+    blanked, held = codec.blanked(text, frozenset({"c", "d"}))
+    assert blanked == '{"a":1.0,"b":{"x":[1,"é"]},"c":null}'
+    assert held == {"c"}

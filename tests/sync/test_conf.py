@@ -24,6 +24,12 @@ def test_a_changed_setting_counts_at_once(settings):
         assert limit == conf().PAGE_LIMIT
 
 
+def test_a_way_to_capture_that_is_none_is_named_with_the_possible_ones(settings):
+    settings.SYNC = {"CAPTURE": "triggers"}
+    with pytest.raises(ImproperlyConfigured, match=r"'triggers'. Possible are: orm, trigger"):
+        conf()
+
+
 def test_an_unknown_key_is_named_with_the_known_ones(settings):
     settings.SYNC = {"PAGE_LIMITS": 7}
     with pytest.raises(ImproperlyConfigured, match=r"unknown keys: PAGE_LIMITS.*PAGE_LIMIT"):

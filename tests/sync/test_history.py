@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
-from sync.history import Difference, differences, preceding
+import sync
+from sync.history import Difference, Redacted, differences, preceding
 from sync.models import SyncLog
 from sync.publishing import publish
 from tests.sync.observing import recorded
-from tests.testapp.models import Everything, Memo, Owner, Stock
+from tests.testapp.models import Account, Everything, Memo, Owner, Stock
 
 pytestmark = pytest.mark.django_db
 
@@ -125,3 +128,87 @@ def test_values_that_only_python_takes_for_equal_have_changed(seen, before, afte
         row.options = after
         row.save()
     assert changes_of(seen(entries)[-1]) == {"options": (before, after)}
+
+
+def stock_history():
+    """Make a record, change both texts, clear one and redact it, and return the entries."""
+    with recorded() as entries:
+        stock = Stock.objects.create(sku="a", warehouse="n")
+        Stock.objects.update(sku="b", warehouse="s")
+        Stock.objects.update(quantity=4)
+        Stock.objects.update(sku="")
+        publish()
+        sync.redact(stock, ["sku"], reason="forgotten")
+        Stock.objects.update(sku="c")
+        publish()
+    return [SyncLog.objects.get(pk=entry.pk) for entry in entries]
+
+
+def test_a_removed_value_is_shown_as_removed_and_why():
+    gone = Redacted("forgotten")
+    made, changed, counted, cleared, redacted, again = map(differences, stock_history())
+    shown = [{row.name: row for row in rows}["sku"] for rows in
+             (made, changed, counted, cleared, redacted, again)]  # fmt: skip
+    assert [(row.before, row.after) for row in shown] == [
+        (None, gone), (gone, gone), (gone, gone), (gone, gone), (gone, gone), (gone, "c"),
+    ]  # fmt: skip
+    assert [row.is_changed for row in shown] == [True, True, False, True, False, True]
+    assert str(gone) == "redacted: forgotten"
+    assert str(Redacted()) == "redacted"
+
+
+def test_what_was_not_redacted_is_compared_as_ever():
+    _, changed, counted, *_ = stock_history()
+    assert changes_of(changed)["warehouse"] == ("n", "s")
+    assert changes_of(counted) == {"quantity": (0, 4)}
+
+
+def test_each_value_is_shown_with_the_reason_of_the_redaction_that_removed_it():
+    owner = Owner.objects.create(name="a")
+    sync.redact(owner, ["name"], reason="first", keep=True)
+    Owner.objects.update(name="b")
+    sync.redact(owner, ["name"], reason="second", keep=True)
+    publish()
+    reasons = [differences(entry)[-1].after for entry in SyncLog.objects.order_by("id")]
+    assert reasons == [
+        Redacted("first"), Redacted("first"), Redacted("second"), Redacted("second"),
+    ]  # fmt: skip
+
+
+def test_the_redaction_of_a_record_that_is_gone_says_why_and_deletes_nothing():
+    pk = Owner.objects.create(name="a").pk
+    Owner.objects.all().delete()
+    publish()
+    sync.redact((Owner, pk), ["name"], reason="forgotten")
+    publish()
+    made, deleted, redacted = SyncLog.objects.order_by("id")
+    gone = Redacted("forgotten")
+    assert changes_of(made) == {"id": (None, pk), "name": (None, gone)}
+    assert changes_of(deleted) == {"id": (pk, None), "name": (gone, None)}
+    assert changes_of(redacted) == {}
+
+
+def test_a_record_that_is_made_again_is_not_held_against_the_redaction_of_the_former_one():
+    pk = Owner.objects.create(name="a").pk
+    Owner.objects.all().delete()
+    publish()
+    Owner.objects.create(pk=pk, name="b")
+    note = SyncLog.objects.get(action="delete")
+    note.pk, note.seq, note.cause, note.redacted = None, None, "redacted", '["name"]'
+    note.transaction = uuid.uuid4()
+    SyncLog._base_manager.bulk_create([note])
+    publish()
+    Owner.objects.update(name="c")
+    publish()
+    assert changes_of(SyncLog.objects.order_by("id").last()) == {"name": ("b", "c")}
+
+
+def test_a_blanked_field_is_shown_as_redacted(register):
+    register(Account, redact=["name"], exclude=["password", "api_token"])
+    with recorded() as entries:
+        Account.objects.create(name="a")
+        Account.objects.update(name="b")
+    publish()
+    for entry in entries:
+        row = {row.name: row for row in differences(entry)}["name"]
+        assert row.after == Redacted()

@@ -16,11 +16,13 @@ PUBLIC = [
     "InvalidCursor",
     "InvalidSince",
     "NotRegistered",
+    "RedactionError",
     "RegistrationError",
     "SyncError",
     "context",
     "record",
     "record_deleted",
+    "redact",
     "register",
 ]
 ERRORS = [name for name in PUBLIC if name.endswith("Error") or name[:3] in {"Inv", "Not"}]
@@ -55,7 +57,7 @@ def parameters(function):
 def test_the_signatures_that_hosts_call_are_these():
     positional, named = ("POSITIONAL_OR_KEYWORD", False), ("KEYWORD_ONLY", True)
     assert parameters(sync.register) == {"model": positional} | dict.fromkeys(
-        ["fields", "exclude", "audience", "events", "keep_unchanged", "retention"], named
+        ["fields", "exclude", "audience", "events", "keep_unchanged", "redact", "retention"], named
     )
     assert parameters(sync.context) == dict.fromkeys(
         ["actor", "source", "client_id", "request_id", "reason"], named
@@ -64,3 +66,6 @@ def test_the_signatures_that_hosts_call_are_these():
     assert parameters(sync.record_deleted) == {
         "model": positional, "records": positional, "using": named,
     }  # fmt: skip
+    assert parameters(sync.redact) == {"record": positional, "fields": positional} | dict.fromkeys(
+        ["reason", "using", "keep"], named
+    )

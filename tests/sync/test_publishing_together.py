@@ -243,7 +243,7 @@ def test_the_transaction_that_waited_for_a_record_comes_after_the_one_it_waited_
 def test_publishing_reads_what_is_committed_whatever_isolation_the_host_chose(monkeypatch):
     Owner.objects.create(name="a")
     levels = []
-    locked = publishing._locked_head
+    locked = publishing.lock_head
 
     def asking(using):
         with connection.cursor() as cursor:
@@ -251,7 +251,7 @@ def test_publishing_reads_what_is_committed_whatever_isolation_the_host_chose(mo
             levels.append(cursor.fetchone()[0])
         return locked(using)
 
-    monkeypatch.setattr(publishing, "_locked_head", asking)
+    monkeypatch.setattr(publishing, "lock_head", asking)
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
     monkeypatch.setattr(connection, "isolation_level", IsolationLevel.REPEATABLE_READ)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from django.db.models.signals import post_save
 
-from sync.models import SyncLog
+from sync.models import REDACTED, SyncLog
 from sync.publishing import publish
 from tests.sync.observing import pending, published
 from tests.testapp.models import Memo, Owner, Stock
@@ -207,3 +207,27 @@ def test_a_record_that_is_made_again_elsewhere_does_not_move(red, blue):
     memos = [entry for entry in published() if entry.table == "testapp_memo"]
     assert [entry.cause for entry in memos] == ["", "", ""]
     assert [entry.action for entry in memos if entry.latest] == ["delete", "insert"]
+
+
+def redaction(entry):
+    """Make of a pending entry the one that a redaction adds."""
+    SyncLog._base_manager.filter(pk=entry.pk)._raw_delete("default")
+    entry.cause, entry.redacted = REDACTED, '["name"]'
+    SyncLog._base_manager.bulk_create([entry])
+
+
+def test_a_redaction_is_heard_though_its_text_is_that_of_the_entry_before():
+    pending("7", A, action="insert", data={"id": 7, "name": None})
+    redaction(pending("7", A, data={"id": 7, "name": None}))
+    publish()
+    made, told = published()
+    assert (told.changed_names, told.event) == (["name"], "owner.updated")
+    assert (made.latest, told.latest) == (False, True)
+
+
+def test_the_redaction_of_a_record_that_is_gone_is_not_heard():
+    pending("7", A, action="delete", data={"id": 7, "name": None})
+    redaction(pending("7", A, action="delete", data={"id": 7, "name": None}))
+    publish()
+    gone, told = published()
+    assert (told.is_unchanged, told.latest, gone.latest) == (True, False, True)

@@ -26,10 +26,10 @@ for model in (
     models.Restaurant,
     models.Stock,
     models.Team,
-    models.Account,
 ):
     sync.register(model)
 
 sync.register(models.Line, events={"line.statusChanged": ["status"]})
 sync.register(models.Memo, audience="team:{team_id}", events={"memo.changed": sync.ANY_CHANGE})
 sync.register(models.Draft, exclude=["scratch"])
+sync.register(models.Account, exclude=["password", "api_token"])

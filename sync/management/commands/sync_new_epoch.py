@@ -12,8 +12,8 @@ from django.utils.timesince import timesince
 
 from sync.conf import conf
 from sync.epochs import start_new_epoch
+from sync.locking import head
 from sync.models import LogHead
-from sync.publishing import head
 
 
 class Command(BaseCommand):

@@ -2,10 +2,19 @@ PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
 PY := $(VENV)/bin/python
+# The newest Django wants a newer Python than the oldest that is supported.
+VENV_NEWEST := .venv-newest
+PY_NEWEST := $(VENV_NEWEST)/bin/python
+PYENV_ROOT ?= $(HOME)/.pyenv
+PYTHON_NEWEST ?= $(firstword $(foreach python,python3.14 python3.13 python3.12 \
+	$(wildcard $(foreach minor,14 13 12,$(PYENV_ROOT)/versions/3.$(minor).*/bin/python)),\
+	$(shell $(python) -c 'import ssl, sqlite3, venv' 2>/dev/null && echo $(python))))
 ARGS ?=
+# What is named in ARGS replaces this: MariaDB and the newest Django concern `sync` alone.
+PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak clean
+.PHONY: help run test test-newest capture-table lint soak clean
 .PHONY: bench-capture bench-log bench-memory
 
 help: ## list the targets
@@ -14,8 +23,24 @@ help: ## list the targets
 run: $(VENV)/runtime.stamp ## start the hub on 127.0.0.1:8000 (ARGS="--port 8001" for another port)
 	@$(PY) manage.py hub_run $(ARGS)
 
-test: $(VENV)/dev.stamp ## test everything on SQLite, then on PostgreSQL (ARGS="-k cursor" for a part)
-	@set -e; for database in sqlite postgresql; do HUB_TEST_DATABASE=$$database $(PY) -m pytest $(ARGS); done
+test: $(VENV)/dev.stamp ## test everything on SQLite and PostgreSQL, tests/sync on MariaDB (ARGS="-k cursor" for a part)
+	@set -e; databases=$$($(PY) -m tests.support.databases); for database in $$databases; do \
+		case $$database in mariadb) part="$(PART)";; *) part=;; esac; \
+		HUB_TEST_DATABASE=$$database $(PY) -m pytest $$part $(ARGS); \
+	done
+
+test-newest: $(VENV_NEWEST)/dev.stamp ## test tests/sync with the newest Django, on each database
+	@set -e; databases=$$($(PY_NEWEST) -m tests.support.databases); for database in $$databases; do \
+		HUB_TEST_DATABASE=$$database $(PY_NEWEST) -m pytest $(PART) $(ARGS); \
+	done
+
+capture-table: $(VENV)/dev.stamp $(VENV_NEWEST)/dev.stamp ## write the tables of docs/capture.md from what the tests observe
+	@set -e; results=$$(mktemp -d); trap 'rm -rf "$$results"' EXIT; \
+	databases=$$($(PY) -m tests.support.databases); \
+	for python in $(PY) $(PY_NEWEST); do for database in $$databases; do \
+		HUB_CAPTURE_RESULTS=$$results HUB_TEST_DATABASE=$$database $$python -m pytest --quiet tests/sync/test_capture.py; \
+	done; done; \
+	DJANGO_SETTINGS_MODULE=tests.settings $(PY) -m tests.sync.capture_document $$results
 
 lint: $(VENV)/dev.stamp ## check style, format, types and the direction of imports
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(VENV)/bin/lint-imports
@@ -33,7 +58,7 @@ bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a mi
 	@$(BENCH_VENV)/bin/python benchmarks/memory.py $(ARGS)
 
 clean: ## remove the environment and build products, keep the data in var/
-	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/runtime.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -43,6 +68,12 @@ $(VENV)/runtime.stamp: requirements.txt
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/runtime.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(VENV_NEWEST)/dev.stamp: requirements-dev.txt requirements.txt
+	@test -n "$(PYTHON_NEWEST)" || { echo 'Python 3.12 or newer is needed: make test-newest PYTHON_NEWEST=/path/to/python3.13' >&2; exit 1; }
+	$(PYTHON_NEWEST) -m venv $(VENV_NEWEST)
+	$(PY_NEWEST) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # Apart from the developers' environment: the libraries compared with are nothing the hub needs.

@@ -10,7 +10,9 @@ from sync.errors import (
     RedactionError,
     RegistrationError,
     SyncError,
+    UncapturedWrite,
 )
+from sync.passing import allow_raw_sql
 from sync.recording import record, record_deleted
 from sync.redaction import redact
 from sync.registry import ANY_CHANGE, EVERYONE, register
@@ -26,6 +28,8 @@ __all__ = [
     "RedactionError",
     "RegistrationError",
     "SyncError",
+    "UncapturedWrite",
+    "allow_raw_sql",
     "context",
     "record",
     "record_deleted",

@@ -11,9 +11,11 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import capture, checks, migrating, trigger_checks  # noqa: F401
+        from sync import captors, capture, checks, detector, migrating, trigger_checks  # noqa: F401
 
         capture.install()
+        detector.install()
+        detector.captured_elsewhere.append(captors.captures)
         autodiscover_modules("sync")
         pre_migrate.connect(migrating.fit_triggers, sender=self, dispatch_uid="sync.fit")
         post_migrate.connect(migrating.install_triggers, sender=self, dispatch_uid="sync.install")

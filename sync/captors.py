@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
-from django.db import transaction
+from django.db import connections, models, transaction
 
 from sync import codec
 from sync.conf import conf
@@ -56,6 +56,11 @@ def is_captor(connection: Any, table: str) -> bool:
         known = _generation[0], _triggered(connection)
         setattr(connection, _TABLES, known)
     return table in known[1]
+
+
+def captures(model: type[models.Model], using: str) -> bool:
+    """Tell whether what raw SQL does to a model on an alias is recorded by the database."""
+    return is_captor(connections[using], model._meta.db_table)
 
 
 def leave(compiler: Compiler, shape: Shape, write: Callable[[], Any], source: str = "") -> Any:

@@ -20,9 +20,10 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import captors, statements
+from sync import captors, cascades, statements
 from sync.context import FIXTURE
 from sync.inserting import gathered
+from sync.passing import unwatched, watched
 from sync.recording import write_entries
 from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
@@ -57,13 +58,14 @@ def _insert(original: Execute) -> Execute:
     def execute_sql(self: Compiler, returning_fields: Any = None) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, returning_fields)
+            return unwatched(original, self, returning_fields)
         source = FIXTURE if getattr(self.query, "raw", False) else ""
         if captors.is_captor(self.connection, shape.table):
-            return captors.leave(self, shape, lambda: original(self, returning_fields), source)
+            write = functools.partial(unwatched, original, self, returning_fields)
+            return captors.leave(self, shape, write, source)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.insert(self, shape, original, returning_fields)
-            write_entries(shape, written.rows, self.using, source=source)
+            written = unwatched(statements.insert, self, shape, original, returning_fields)
+            watched(write_entries, shape, written.rows, self.using, source=source)
         return written.result
 
     return execute_sql
@@ -73,12 +75,13 @@ def _update(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, result_type)
+            return unwatched(original, self, result_type)
         if captors.is_captor(self.connection, shape.table):
-            return captors.leave(self, shape, lambda: original(self, result_type))
+            write = functools.partial(unwatched, original, self, result_type)
+            return captors.leave(self, shape, write)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.update(self, shape, original, result_type)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.update, self, shape, original, result_type)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_sql
@@ -88,14 +91,15 @@ def _update_returning(original: Execute) -> Execute:
     def execute_returning_sql(self: Compiler, returning_fields: Any) -> Any:
         shape = _shape(self)
         if shape is None:
-            return original(self, returning_fields)
+            return unwatched(original, self, returning_fields)
         if captors.is_captor(self.connection, shape.table):
-            return captors.leave(self, shape, lambda: original(self, returning_fields))
+            write = functools.partial(unwatched, original, self, returning_fields)
+            return captors.leave(self, shape, write)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.update_returning(self, shape, returning_fields)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.update_returning, self, shape, returning_fields)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_returning_sql
@@ -103,14 +107,18 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
+        if cascades.reaches(self, _own_shape_of):
+            write = functools.partial(unwatched, original)
+            return cascades.delete(self, write, result_type, _own_shape_of)
         shape = _shape(self)
         if shape is None:
-            return original(self, result_type)
+            return unwatched(original, self, result_type)
         if captors.is_captor(self.connection, shape.table):
-            return captors.leave(self, shape, lambda: original(self, result_type))
+            write = functools.partial(unwatched, original, self, result_type)
+            return captors.leave(self, shape, write)
         with transaction.atomic(using=self.using, savepoint=False):
-            written = statements.delete(self, shape, original, result_type)
-            write_entries(shape, written.rows, self.using)
+            written = unwatched(statements.delete, self, shape, original, result_type)
+            watched(write_entries, shape, written.rows, self.using)
         return written.result
 
     return execute_sql
@@ -129,12 +137,21 @@ def _batched_insert(original: Execute) -> Execute:
 
 
 def _shape(compiler: Compiler) -> Shape | None:
-    meta = compiler.query.get_meta()
+    return _shape_of(compiler.connection, compiler.query.get_meta())
+
+
+def _own_shape_of(connection: Any, meta: Any) -> Shape | None:
+    """Return the shape of a table that no trigger records."""
+    shape = _shape_of(connection, meta)
+    return None if shape and captors.is_captor(connection, shape.table) else shape
+
+
+def _shape_of(connection: Any, meta: Any) -> Shape | None:
     registration = registry.find(meta.db_table)
     if registration is None:
         return None
     model = meta.concrete_model
-    if model.__module__ == "__fake__" and _is_too_early(compiler.connection, registration, model):
+    if model.__module__ == "__fake__" and _is_too_early(connection, registration, model):
         return None
     return shape_of(registration, model)
 
@@ -145,11 +162,14 @@ def _is_too_early(connection: Any, registration: Registration, model: Any) -> bo
 
     Only historical models can: their rows are what `sync_backfill` is for.
     """
-    if not registration.can_record(model):
-        return True
+    return not registration.can_record(model) or not log_exists(connection)
+
+
+def log_exists(connection: Any) -> bool:
+    """Tell whether a database has the log's table yet; once it has, nobody asks it again."""
     if not getattr(connection, _LOG_EXISTS, False):
         setattr(connection, _LOG_EXISTS, "sync_log" in connection.introspection.table_names())
-    return not getattr(connection, _LOG_EXISTS)
+    return bool(getattr(connection, _LOG_EXISTS))
 
 
 _WRAPPERS: Final = (

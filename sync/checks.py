@@ -69,26 +69,6 @@ def sqlite_waits_for_its_writer(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register("sync")
-def database_does_not_cascade(**kwargs: Any) -> list[CheckMessage]:
-    """Check that no registered record can be changed by the database itself (`DB_CASCADE` and its
-    kin, Django 6.1): such a change passes no ORM write, and only triggers see it."""
-    if conf().CAPTURE == "trigger":
-        return []
-    return [
-        Warning(
-            f"{field}: what the database does to {registration.model._meta.label} on delete is not"
-            " recorded.",
-            hint="Use CASCADE, SET_NULL or SET_DEFAULT, which Django executes itself.",
-            obj=registration.model,
-            id="sync.W004",
-        )
-        for registration in registry
-        for field in registration.model._meta.local_concrete_fields
-        if hasattr(getattr(field.remote_field, "on_delete", None), "on_delete_sql")
-    ]
-
-
-@register("sync")
 def secrets_are_kept_back_knowingly(**kwargs: Any) -> list[CheckMessage]:
     """Tell which fields do not sync because they look secret, so that nobody has to wonder."""
     return [

@@ -13,6 +13,11 @@ from django.core.signals import setting_changed
 
 CAPTURES: Final = ("orm", "trigger")
 
+WARN: Final = "warn"
+ERROR: Final = "error"
+IGNORE: Final = "ignore"
+RAW_SQL: Final = (WARN, ERROR, IGNORE)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Conf:
@@ -34,6 +39,9 @@ class Conf:
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    RAW_SQL: str = ""
+    """What raw SQL that writes to a registered table meets: `"warn"`, `"error"` or `"ignore"`;
+    empty: an error under test, a warning otherwise and in migrations."""
     RETENTION: datetime.timedelta | None = None
     """How long superseded entries and delete entries are kept, where the model's registration does
     not say; None keeps them for ever. Only `sync_prune` removes them."""
@@ -44,6 +52,11 @@ class Conf:
         if self.CAPTURE not in CAPTURES:
             raise ImproperlyConfigured(
                 f"SYNC['CAPTURE'] is {self.CAPTURE!r}. Possible are: {', '.join(CAPTURES)}."
+            )
+        if self.RAW_SQL not in ("", *RAW_SQL):
+            raise ImproperlyConfigured(
+                f"SYNC['RAW_SQL'] is {self.RAW_SQL!r}: choose one of {', '.join(RAW_SQL)}, or leave"
+                " it out."
             )
 
 

@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 
 from sync.errors import CaptureError
 from sync.recording import INSERT, UPDATE, Row
-from sync.shape import Compiler, Shape
+from sync.shape import Compiler, Shape, columns
 
 Execute = Callable[..., Any]
 Actions = list[tuple[str, Row]]
@@ -24,8 +24,9 @@ LOOKUP_CHUNK = 100
 def upsert_returning(compiler: Compiler, shape: Shape, wanted: Sequence[Any]) -> Actions:
     """Execute a conflict-handling INSERT and tell inserted rows from updated ones.
 
-    PostgreSQL says so itself: a row version that no transaction replaced has `xmax` 0. SQLite has
-    one writer, so what exists before the statement in its transaction is what it updates.
+    PostgreSQL says so itself: a row version that no transaction replaced has `xmax` 0. Elsewhere
+    what exists before the statement, in its transaction, is what it updates; so is what it has
+    inserted itself when it comes upon the same key again.
     """
     updates = compiler.query.on_conflict == OnConflict.UPDATE
     asks = updates and compiler.connection.vendor == "postgresql"
@@ -34,15 +35,25 @@ def upsert_returning(compiler: Compiler, shape: Shape, wanted: Sequence[Any]) ->
     if asks:
         actions = [INSERT if inserted else UPDATE for inserted in flags]
         return list(zip(actions, rows, strict=True))
-    key = [wanted.index(field) for field in shape.key_fields]
-    return [(UPDATE if tuple(r[i] for i in key) in existing else INSERT, r) for r in rows]
+    key_of = columns([wanted.index(field) for field in shape.key_fields])
+    actions = []
+    for row in rows:
+        actions.append(UPDATE if key_of(row) in existing else INSERT)
+        existing.add(key_of(row))
+    return list(zip(actions, rows, strict=True))
+
+
+def are_possible(compiler: Compiler, shape: Shape) -> bool:
+    """Tell whether rows may be in the way of an INSERT, other than by constraints with conditions
+    or expressions, which databases that return no rows lack."""
+    return bool(_conflict_targets(compiler, shape))
 
 
 def insert_and_read(
     compiler: Compiler, shape: Shape, original: Execute, requested: Any
 ) -> tuple[Actions, Any]:
     """Insert where the database cannot return rows, and read them back by their keys."""
-    if compiler.query.on_conflict is None:
+    if compiler.query.on_conflict is None or not are_possible(compiler, shape):
         result = original(compiler, requested)
         pks = _inserted_keys(compiler, shape)
         return [(INSERT, row) for row in shape.select(pks, compiler.using)], result
@@ -90,7 +101,7 @@ def _rows_in_the_way(compiler: Compiler, shape: Shape) -> Iterator[Row]:
     """Read the rows that share a unique value with the objects to be inserted."""
     targets = _conflict_targets(compiler, shape)
     if not targets:
-        raise CaptureError(f"{shape.table} has nothing unique that its inserts could conflict on.")
+        return
     objs = compiler.query.objs
     rows: models.QuerySet[Any] = models.QuerySet(shape.model, using=compiler.using)
     for start in range(0, len(objs), LOOKUP_CHUNK):
@@ -130,6 +141,7 @@ def _inserted_keys(compiler: Compiler, shape: Shape) -> list[Any]:
     with compiler.connection.cursor() as cursor:
         # MySQL gives one INSERT consecutive ids, and this is the first of them (manual, 16.1.1:
         # "simple inserts"), also where replication makes the increment larger than one.
-        cursor.execute("SELECT LAST_INSERT_ID(), @@auto_increment_increment")
-        first, step = cursor.fetchone()
-    return [first + index * step for index in range(len(query.objs))]
+        cursor.execute("SELECT LAST_INSERT_ID(), @@auto_increment_increment, ROW_COUNT()")
+        first, step, inserted = cursor.fetchone()
+    # Without an insert, the id is that of an earlier statement.
+    return [first + index * step for index in range(len(query.objs))] if inserted else []

@@ -1,5 +1,9 @@
 """Every error the app raises, as one tree, each carrying the data that explains it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class SyncError(Exception):
     """The base of every error raised by `sync`."""
@@ -28,6 +32,25 @@ class NotInSQL(SyncError):
         super().__init__(f"{label}: PostgreSQL cannot encode {reason}.")
         self.label = label
         self.reason = reason
+
+
+class UncapturedWrite(SyncError):
+    """Raw SQL wrote to a registered table where that is an error; the write has not stayed."""
+
+    def __init__(self, table: str, verb: str, caller: str, model: str) -> None:
+        super().__init__(
+            f"{verb} on {table} past capture, at {caller}: clients would not hear of it. Write"
+            f" within sync.allow_raw_sql(), and in the same transaction tell the log:"
+            f" sync.record({model}, pks) or sync.record_deleted({model}, rows)."
+        )
+        self.table = table
+        self.verb = verb
+        self.caller = caller
+        self.model = model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Test runners that use several processes send errors from one to another.
+        return type(self), (self.table, self.verb, self.caller, self.model)
 
 
 class AppendOnlyError(SyncError):

@@ -64,6 +64,7 @@ def matched_rows(compiler: Compiler, shape: Shape, names: Sequence[str]) -> list
     query.clear_ordering(force=True)
     query.extra = {}
     query.select = ()
+    query.distinct = False  # which PostgreSQL does not lock; the keys below tell rows apart
     if query.group_by is not None:
         query = _ungrouped(query, shape)
     query.add_fields(list(names))

@@ -51,8 +51,9 @@ def write_entries(
 def record(model: type[models.Model], pks: Iterable[Any], *, using: str | None = None) -> int:
     """Record the present state of records that raw SQL or another program wrote.
 
-    Call it in the transaction of the write. Records that are gone are not recorded: name them to
-    `record_deleted`. Returns how many entries were written.
+    `pks` are primary keys (tuples where they are composite) or instances, of which only the key
+    counts. Call it in the transaction of the write. Records that are gone are not recorded: name
+    them to `record_deleted`. Returns how many entries were written.
     """
     shape = _present_shape(model)
     alias = using or router.db_for_write(model)
@@ -64,16 +65,20 @@ def record(model: type[models.Model], pks: Iterable[Any], *, using: str | None =
 
 
 def record_deleted(
-    model: type[models.Model], records: Iterable[Mapping[str, Any]], *, using: str | None = None
+    model: type[models.Model],
+    records: Iterable[Mapping[str, Any] | models.Model],
+    *,
+    using: str | None = None,
 ) -> int:
-    """Record that records are gone, each given as the mapping of column values it had.
+    """Record that records are gone, each given as the mapping of column values it had, or as the
+    instance it was.
 
-    The mapping must hold the primary key and what the audience is made of; raises `CaptureError`
-    where it does not. Returns how many entries were written.
+    It must hold the primary key and what the audience is made of; raises `CaptureError` where it
+    does not. Returns how many entries were written.
     """
     shape = _present_shape(model)
     alias = using or router.db_for_write(model)
-    rows = [(DELETE, shape.row_of(values)) for values in records]
+    rows = [(DELETE, shape.row_of(_values(record))) for record in records]
     with transaction.atomic(using=alias, savepoint=False):
         return write_entries(shape, rows, alias)
 
@@ -132,7 +137,12 @@ def audience_of(shape: Shape, row: Row, using: str) -> str:
     return audience
 
 
+def _values(record: Mapping[str, Any] | models.Model) -> Mapping[str, Any]:
+    """Return what was loaded: a deferred column cannot be read any more."""
+    return vars(record) if isinstance(record, models.Model) else record
+
+
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
-    pending = list(items)
+    pending = [item.pk if isinstance(item, models.Model) else item for item in items]
     for start in range(0, len(pending), CHUNK):
         yield pending[start : start + CHUNK]

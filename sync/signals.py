@@ -13,3 +13,11 @@ Sender: `SyncLog`. Arguments: `using`, the database alias; `transaction`, the id
 this commit share. Whoever wants the entries themselves connects to Django's `post_save` of
 `SyncLog`, which is sent for each of them.
 """
+
+uncaptured: Final = Signal()
+"""Raw SQL wrote to a registered table and nothing recorded it: sent after the statement.
+
+Sender: the model. Arguments: `using`, the database alias; `table`; `verb`, such as `UPDATE`;
+`rows`, how many the database says it touched, or None where it does not say; `caller`, the line
+that wrote, as `path:line in function`. Errors of receivers are logged and do not reach who wrote.
+"""

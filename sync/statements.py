@@ -42,15 +42,22 @@ def can_return_rows(connection: BaseDatabaseWrapper) -> bool:
     )
 
 
+def returns_upserts(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether an INSERT that handles conflicts returns the rows it inserted or updated."""
+    return can_return_rows(connection) or bool(getattr(connection, "mysql_is_mariadb", False))
+
+
 def insert(compiler: Compiler, shape: Shape, original: Execute, requested: Any) -> Written:
     """Insert and return the rows that were inserted, or updated by an upsert."""
+    connection = compiler.connection
     conflict = compiler.query.on_conflict is not None
-    if not compiler.connection.features.can_return_rows_from_bulk_insert or (
-        conflict and not can_return_rows(compiler.connection)
+    returned = not conflict or returns_upserts(connection)
+    if not connection.features.can_return_rows_from_bulk_insert or (
+        not returned and conflicts.are_possible(compiler, shape)
     ):
         return Written(*conflicts.insert_and_read(compiler, shape, original, requested))
     wanted = _union(requested or (), shape.fields)
-    if conflict:
+    if conflict and returned:
         rows = conflicts.upsert_returning(compiler, shape, wanted)
     else:
         rows = [(INSERT, row) for row in original(compiler, wanted)]

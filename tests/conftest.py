@@ -172,6 +172,13 @@ def sqlite_only() -> None:
 
 
 @pytest.fixture
+def several_writers() -> None:
+    """Transactions of several threads are open at once: SQLite has one writer."""
+    if connection.vendor == "sqlite":
+        pytest.skip("about databases with several writers")
+
+
+@pytest.fixture
 def postgresql_only() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("about PostgreSQL")

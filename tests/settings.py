@@ -19,6 +19,17 @@ if database_kind() == "sqlite":
         "default": host.DATABASES["default"] | {"TEST": {"NAME": str(scratch() / "test.sqlite3")}}
     }
 
+# A second database beside the first, with tables and a log of its own.
+OTHER = (
+    str(scratch() / "other.sqlite3")
+    if database_kind() == "sqlite"
+    else f"other_{host.DATABASES['default']['NAME']}"
+)
+DATABASES = {
+    "default": DATABASES["default"],  # noqa: F405
+    "other": DATABASES["default"] | {"TEST": {"NAME": OTHER}},  # noqa: F405
+}
+
 SYNC = getattr(host, "SYNC", {}) | {"AUDIENCES": "tests.testapp.audiences.audiences_for"}
 HOST_AUDIENCES = getattr(host, "SYNC", {}).get("AUDIENCES", "")
 

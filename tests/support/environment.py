@@ -3,7 +3,7 @@
 Variables a developer has set for `make run` (`DATABASE_URL`, `REDIS_URL`) are not obeyed here: a
 test run must never reach that database. These are:
 
-- `HUB_TEST_DATABASE`: `sqlite` (the default) or `postgresql`
+- `HUB_TEST_DATABASE`: `sqlite` (the default), `postgresql` or `mariadb`
 - `TEST_DATABASE_URL`: a server to use instead of starting one, where its kind is the one asked for
 - `TEST_REDIS_URL`: a Redis for the tests that do not need to kill it
 """
@@ -18,11 +18,18 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from tests.support.guardian import guardian
+from tests.support.mariadb import MariaDbServer
 from tests.support.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = "HUB_TEST_CHILD"
-SCHEMES = {"sqlite": "sqlite", "postgres": "postgresql", "postgresql": "postgresql"}
+SCHEMES = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "mysql": "mariadb",
+    "mariadb": "mariadb",
+}
 
 
 def prepare() -> None:
@@ -37,10 +44,10 @@ def prepare() -> None:
 
 
 def database_kind() -> str:
-    """Return which database this run is for: `sqlite` or `postgresql`."""
+    """Return which database this run is for: `sqlite`, `postgresql` or `mariadb`."""
     kind = os.environ.get("HUB_TEST_DATABASE", "sqlite")
     if kind not in SCHEMES.values():
-        raise ValueError(f"HUB_TEST_DATABASE={kind!r}: choose sqlite or postgresql")
+        raise ValueError(f"HUB_TEST_DATABASE={kind!r}: choose sqlite, postgresql or mariadb")
     return kind
 
 
@@ -52,7 +59,7 @@ def database_url() -> str:
         return given
     if database_kind() == "sqlite":
         return f"sqlite:///{scratch() / 'hub.sqlite3'}"
-    server = PostgresServer()
+    server = PostgresServer() if database_kind() == "postgresql" else MariaDbServer()
     server.start()
     return server.url
 

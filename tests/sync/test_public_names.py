@@ -19,13 +19,15 @@ PUBLIC = [
     "RedactionError",
     "RegistrationError",
     "SyncError",
+    "UncapturedWrite",
+    "allow_raw_sql",
     "context",
     "record",
     "record_deleted",
     "redact",
     "register",
 ]
-ERRORS = [name for name in PUBLIC if name.endswith("Error") or name[:3] in {"Inv", "Not"}]
+ERRORS = [name for name in PUBLIC if isinstance(getattr(sync, name), type)]
 
 
 def test_the_public_names_are_just_these():
@@ -62,6 +64,7 @@ def test_the_signatures_that_hosts_call_are_these():
     assert parameters(sync.context) == dict.fromkeys(
         ["actor", "source", "client_id", "request_id", "reason"], named
     )
+    assert parameters(sync.allow_raw_sql) == {}
     assert parameters(sync.record) == {"model": positional, "pks": positional, "using": named}
     assert parameters(sync.record_deleted) == {
         "model": positional, "records": positional, "using": named,

@@ -17,7 +17,11 @@ from tests.support.late import LateTransaction
 from tests.support.state import database_state
 from tests.support.threads import in_threads, with_own_connection
 from tests.sync.observing import applied, published
-from tests.sync.waiting import SECONDS, wait_until_somebody_waits_for_a_lock
+from tests.sync.waiting import (
+    SECONDS,
+    wait_until_deleted_rows_are_gone,
+    wait_until_somebody_waits_for_a_lock,
+)
 from tests.testapp.models import Owner, Stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,7 +107,7 @@ def test_publishers_and_writers_at_once(sync_settings):
     assert_transactions_are_whole()
 
 
-def test_a_publisher_that_waited_for_another_finds_the_work_done(postgresql_only, monkeypatch):
+def test_a_publisher_that_waited_for_another_finds_the_work_done(several_writers, monkeypatch):
     Owner.objects.create(name="a")
     with paused_publisher(monkeypatch) as first, ThreadPoolExecutor(1) as pool:
         second = pool.submit(with_own_connection, publish)
@@ -113,7 +117,8 @@ def test_a_publisher_that_waited_for_another_finds_the_work_done(postgresql_only
     assert [entry.seq for entry in published()] == [1]
 
 
-def test_a_save_does_not_wait_for_a_publisher(postgresql_only, monkeypatch):
+def test_a_save_does_not_wait_for_a_publisher(several_writers, monkeypatch):
+    wait_until_deleted_rows_are_gone()
     owner = Owner.objects.create(name="a")
     with paused_publisher(monkeypatch) as publisher:
         owner.name = "b"
@@ -163,7 +168,7 @@ class paused_publisher:
         return self._done.result(SECONDS)
 
 
-def test_a_transaction_that_commits_after_a_later_one_is_not_missed(postgresql_only):
+def test_a_transaction_that_commits_after_a_later_one_is_not_missed(several_writers):
     store = {}
 
     def read(start):
@@ -183,7 +188,7 @@ def test_a_transaction_that_commits_after_a_later_one_is_not_missed(postgresql_o
     assert store == database_state()
 
 
-def test_of_two_late_transactions_each_is_read_when_it_has_committed(postgresql_only):
+def test_of_two_late_transactions_each_is_read_when_it_has_committed(several_writers):
     with (
         LateTransaction(lambda: Owner.objects.create(name="first to write")) as one,
         LateTransaction(lambda: Owner.objects.create(name="second to write")) as other,
@@ -198,7 +203,7 @@ def test_of_two_late_transactions_each_is_read_when_it_has_committed(postgresql_
     assert names == ["second to write", "first to write"]
 
 
-def test_a_late_transaction_that_is_rolled_back_leaves_no_gap(postgresql_only):
+def test_a_late_transaction_that_is_rolled_back_leaves_no_gap(several_writers):
     with LateTransaction(lambda: Owner.objects.create(name="never")):
         Owner.objects.create(name="a")
         publish()
@@ -209,7 +214,7 @@ def test_a_late_transaction_that_is_rolled_back_leaves_no_gap(postgresql_only):
 
 @pytest.mark.parametrize("reads_between", [True, False])
 def test_the_transaction_that_waited_for_a_record_comes_after_the_one_it_waited_for(
-    postgresql_only, reads_between
+    several_writers, reads_between
 ):
     """The one that waited has written first: by its lowest id it would come before the other."""
     stock = Stock.objects.create(sku="a", warehouse="n")

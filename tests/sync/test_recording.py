@@ -52,7 +52,7 @@ def heard():
 
 
 def run(sql, *params):
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 
@@ -82,11 +82,35 @@ def test_any_number_of_records_can_be_recorded(monkeypatch):
     assert sorted(brief(entries)) == sorted(update(owner) for owner in owners)
 
 
-def test_records_of_a_composite_key_are_recorded():
-    seat = Seat.objects.create(room="blue", number=1)
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda seats: [seat.pk for seat in seats],
+        lambda seats: seats,
+        lambda seats: seats.values_list("pk", flat=True),
+        lambda seats: seats.values_list("room", "number"),
+        lambda seats: seats.iterator(),
+    ],
+)
+def test_records_of_a_composite_key_are_recorded_however_they_are_named(named):
+    seats = [Seat.objects.create(room="blue", number=number) for number in (1, 2)]
     with recorded() as entries:
-        assert sync.record(Seat, [seat.pk]) == 1
-    assert brief(entries) == [update(seat)]
+        assert sync.record(Seat, named(Seat.objects.order_by("number"))) == 2
+    assert sorted(brief(entries)) == sorted(update(seat) for seat in seats)
+
+
+def test_records_are_recorded_by_their_instances():
+    owners = [Owner.objects.create(name=name) for name in "ab"]
+    with recorded() as entries:
+        assert sync.record(Owner, Owner.objects.all()) == 2
+        assert sync.record_deleted(Owner, owners) == 2
+    assert sorted(brief(entries)) == sorted([*map(update, owners), *map(delete, owners)])
+
+
+def test_an_instance_that_was_loaded_in_part_does_not_name_its_audience(red):
+    Memo.objects.create(team=red, text="a")
+    with pytest.raises(CaptureError, match="team_id"):
+        sync.record_deleted(Memo, Memo.objects.only("text"))
 
 
 def test_records_deleted_by_raw_sql_are_recorded_with_what_they_were(red):

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from sync.models import SyncLog
 from tests.support.late import LateTransaction
-from tests.sync.observing import recorded
+from tests.sync.observing import inserts_into_log, recorded
 from tests.testapp.models import Article, Label, Owner, Stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +105,7 @@ def test_what_surrounds_a_rolled_back_savepoint_shares_an_id():
     assert (len(entries), len(ids_of(entries))) == (2, 1)
 
 
-def test_transactions_that_are_open_at_the_same_time_have_their_own_ids(postgresql_only):
+def test_transactions_that_are_open_at_the_same_time_have_their_own_ids(several_writers):
     with recorded() as entries, LateTransaction(make_owner) as late:
         make_owner()
         late.commit()
@@ -120,7 +120,7 @@ def test_a_change_and_its_entry_exist_together_or_not_at_all():
 
 
 def fail_at_the_log(execute, sql, params, many, context):
-    if 'INSERT INTO "sync_log"' in sql:
+    if inserts_into_log(sql):
         raise Undo
     return execute(sql, params, many, context)
 

@@ -32,3 +32,24 @@ def wait_until_somebody_waits_for_a_lock() -> None:
                 return
         pause.wait(seconds)
     pytest.fail("nobody waits for a lock")
+
+
+def wait_until_deleted_rows_are_gone() -> None:
+    """Return when InnoDB has removed what former tests deleted; elsewhere, at once.
+
+    It locks the neighbourhood of such a row where its unique number is given out again, which
+    never happens to a log outside of tests.
+    """
+    if connection.vendor != "mysql":
+        return
+    pause = threading.Event()
+    for _ in range(SECONDS * 10):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT `count` FROM information_schema.innodb_metrics"
+                " WHERE name = 'trx_rseg_history_len'"
+            )
+            if cursor.fetchone()[0] == 0:
+                return
+        pause.wait(0.1)
+    pytest.fail("InnoDB still keeps deleted rows")

@@ -1,6 +1,7 @@
 """Models whose writes take every path through the ORM.
 
-Each docstring names the path that the model is there for.
+Each docstring names the path that the model is there for. What does not fit here is in the modules
+beside it, which this one imports, for Django looks for models here.
 """
 
 from __future__ import annotations
@@ -299,3 +300,22 @@ class Unseen(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+from tests.testapp.computed import Numbered, Reckoned, VirtualLine  # noqa: E402, F401
+from tests.testapp.relations import (  # noqa: E402, F401
+    Booking,
+    Branch,
+    Cargo,
+    Cautious,
+    Chapter,
+    Club,
+    Person,
+    Profile,
+    RefrigeratedTruck,
+    Truck,
+    Vehicle,
+)
+
+if hasattr(models, "DB_CASCADE"):
+    from tests.testapp import spreading  # noqa: F401

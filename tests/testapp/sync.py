@@ -1,4 +1,4 @@
-"""Registers every model of the app but one, in each way that a host may."""
+"""Registers the models of the app but a few, in each way that a host may."""
 
 import sync
 from tests.testapp import models
@@ -26,6 +26,21 @@ for model in (
     models.Restaurant,
     models.Stock,
     models.Team,
+    models.Branch,
+    models.Person,
+    models.Profile,
+    models.Club,
+    models.Club.members.through,
+    models.Chapter,
+    models.Vehicle,
+    models.Cargo,
+    models.Truck,
+    models.RefrigeratedTruck,
+    models.Cautious,
+    models.Booking,
+    models.Numbered,
+    models.Reckoned,
+    *(models.spreading.SPREADING if hasattr(models, "spreading") else ()),
 ):
     sync.register(model)
 

@@ -2,6 +2,8 @@
 
 from tests.sync.writes import (  # noqa: F401  # each adds its rows
     bulk,
+    conditions,
+    database_actions,
     database_values,
     foreign_keys,
     inheritance,
@@ -10,7 +12,9 @@ from tests.sync.writes import (  # noqa: F401  # each adds its rows
     many_to_many,
     other_doors,
     query_sets,
+    relations,
     transactions,
+    upserts,
 )
 from tests.sync.writes.table import FIXTURE, WRITES, Write
 

@@ -6,7 +6,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Upper
 
 from tests.sync.observing import insert, update
-from tests.sync.writes.table import Steps, stocks, write
+from tests.sync.writes.table import Steps, on_conflict, stocks, write
 from tests.testapp.models import (
     Owner,
     Stock,
@@ -81,7 +81,7 @@ def bulk_create_updating_conflicts() -> Steps:
     Stock.objects.bulk_create(
         [Stock(sku=sku, warehouse="north", quantity=50) for sku in ("nut", "bolt")],
         update_conflicts=True,
-        unique_fields=["sku", "warehouse"],
+        **on_conflict("sku", "warehouse"),
         update_fields=["quantity"],
     )
     yield [update(bolt), insert(Stock.objects.get(sku="nut"))]
@@ -95,7 +95,7 @@ def bulk_create_updating_conflicts_of_keys() -> Steps:
     Ticket.objects.bulk_create(
         [other, Ticket(pk=ticket.pk, subject="b")],
         update_conflicts=True,
-        unique_fields=["pk"],
+        **on_conflict("pk"),
         update_fields=["subject"],
     )
     yield [update(ticket), insert(other)]
@@ -108,7 +108,7 @@ def bulk_create_updating_records_made_in_the_same_transaction() -> Steps:
     Stock.objects.bulk_create(
         [Stock(sku="bolt", warehouse="north", quantity=50)],
         update_conflicts=True,
-        unique_fields=["sku", "warehouse"],
+        **on_conflict("sku", "warehouse"),
         update_fields=["quantity"],
     )
     yield [insert(bolt), update(bolt)]

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import RestrictedError
 
 from tests.sync.observing import delete, insert, update
-from tests.sync.writes.table import Steps, write
+from tests.sync.writes.table import Steps, freed, write
 from tests.testapp.models import (
     Article,
     Cascaded,
@@ -79,7 +79,7 @@ def delete_that_a_child_refuses() -> Steps:
 def cascade_within_one_table() -> Steps:
     root = Node.objects.create(name="root")
     leaf = Node.objects.create(name="leaf", parent=Node.objects.create(name="b", parent=root))
-    gone = [delete(root), delete(leaf.parent), delete(leaf)]
+    gone = [delete(root), delete(leaf.parent), delete(leaf), *freed(leaf.parent, leaf)]
     yield
     root.delete()
     yield gone

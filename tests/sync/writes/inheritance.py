@@ -5,8 +5,16 @@ from __future__ import annotations
 from django.db.models import F
 
 from tests.sync.observing import delete, insert, update
-from tests.sync.writes.table import Steps, write
-from tests.testapp.models import Place, QuietPlace, Restaurant
+from tests.sync.writes.table import Steps, on_conflict, write
+from tests.testapp.models import (
+    Cargo,
+    Place,
+    QuietPlace,
+    RefrigeratedTruck,
+    Restaurant,
+    Truck,
+    Vehicle,
+)
 
 
 @write
@@ -119,3 +127,78 @@ def delete_of_the_parent_of_a_multi_table_child() -> Steps:
     yield
     Place.objects.filter(pk=child.pk).delete()
     yield gone
+
+
+@write
+def writes_of_a_child_of_two_parents() -> Steps:
+    """Save, update and delete over three tables, one of which has a key that is not the child's."""
+    Cargo.objects.create(weight=1)
+    truck = Truck(plate="a", wheels=6, weight=10)
+    yield
+    truck.save()
+    assert truck.cargo_id != truck.vehicle_id
+    parts = [truck.vehicle_ptr, truck.cargo_ptr, truck]
+    truck.save()
+    Truck.objects.filter(wheels=6).update(plate="b", wheels=8, weight=F("weight") * 2)
+    Truck.objects.update(weight=3)
+    entries = [entry(part) for entry in (insert, update, update, delete) for part in parts]
+    truck.delete()
+    yield [*entries, update(parts[1])]
+
+
+@write
+def writes_of_a_grandchild() -> Steps:
+    cold = RefrigeratedTruck(plate="a", degrees=-18)
+    yield
+    cold.save()
+    RefrigeratedTruck.objects.update(degrees=-20, plate="b", wheels=10)
+    RefrigeratedTruck.objects.filter(degrees=-20).update(weight=7)
+    parts = [cold.vehicle_ptr, cold.cargo_ptr, cold.truck_ptr, cold]
+    entries = [insert(part) for part in parts]
+    entries += [update(parts[0]), update(parts[2]), update(cold), update(parts[1])]
+    entries += [delete(part) for part in parts]
+    Vehicle.objects.all().delete()
+    yield entries
+
+
+@write
+def save_that_forces_the_insert_of_a_parent() -> Steps:
+    """Save with `force_insert` naming the classes whose rows are to be new."""
+    child = Restaurant(pk=4711, name="a", stars=1)
+    yield
+    child.save(force_insert=(Place,))
+    yield [insert(child), insert(child, Place)]
+
+
+@write
+def bulk_delete_of_multi_table_children() -> Steps:
+    a, b = (Restaurant.objects.create(name=name, stars=1) for name in "ab")
+    Place.objects.create(name="c")
+    gone = [delete(a), delete(a, Place), delete(b), delete(b, Place)]
+    yield
+    Restaurant.objects.filter(stars=1).delete()
+    yield gone
+
+
+@write
+def raw_delete_of_a_multi_table_childs_own_row() -> Steps:
+    child = Restaurant.objects.create(name="a", stars=1)
+    gone = delete(child)
+    yield
+    found = Restaurant.objects.filter(name="a")
+    found._raw_delete(found.db)
+    yield [gone]
+
+
+@write
+def upsert_through_a_proxy() -> Steps:
+    old = QuietPlace.objects.create(name="a")
+    new = QuietPlace(pk=4711, name="c")
+    yield
+    QuietPlace.objects.bulk_create(
+        [QuietPlace(pk=old.pk, name="b"), new],
+        update_conflicts=True,
+        update_fields=["name"],
+        **on_conflict("pk"),
+    )
+    yield [update(old), insert(new)]

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import DatabaseError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Upper
 
 from tests.sync.observing import delete, insert, update
 from tests.sync.values import HARD_VALUES
 from tests.sync.writes.table import Steps, stocks, write
-from tests.testapp.models import Draft, Everything, Owner, Stamped, Stock, Team, Ticket
+from tests.testapp.models import (
+    Cautious,
+    Chapter,
+    Club,
+    Draft,
+    Everything,
+    Label,
+    Owner,
+    Stamped,
+    Stock,
+    Team,
+    Ticket,
+)
 
 
 @write
@@ -206,3 +223,151 @@ def delete_of_an_instance_with_unsaved_attributes() -> Steps:
     stock.quantity = 99
     stock.delete()
     yield [gone]
+
+
+@write
+def save_that_looks_first() -> Steps:
+    """Save with `select_on_save`, which asks for the row before it updates it."""
+    cautious = Cautious(name="a")
+    yield
+    cautious.save()
+    cautious.name = "b"
+    cautious.save()
+    yield [insert(cautious), update(cautious)]
+
+
+@write
+def save_with_a_changed_key() -> Steps:
+    """Save with another primary key, which makes another record."""
+    owner = Owner.objects.create(name="Ada")
+    copy = Owner(pk=owner.pk + 4711)
+    yield
+    owner.pk = copy.pk
+    owner.save()
+    yield [insert(copy)]
+
+
+@write
+def save_of_a_copy() -> Steps:
+    owner = Owner.objects.create(name="Ada")
+    yield
+    owner.pk = None
+    owner._state.adding = True
+    owner.save()
+    yield [insert(owner)]
+
+
+@write
+def raw_save() -> Steps:
+    """Save as a deserialiser does: without `pre_save` of the fields."""
+    long_ago = datetime.datetime(2001, 2, 3, tzinfo=datetime.UTC)
+    stamped = Stamped(pk=4711, name="a", made=long_ago, touched=long_ago)
+    yield
+    stamped.save_base(raw=True)
+    stamped.name = "b"
+    stamped.save_base(raw=True)
+    yield [insert(stamped), update(stamped)]
+
+
+@write
+def save_of_a_file_that_is_stored_by_the_save() -> Steps:
+    row = Everything()
+    yield
+    row.attachment = ContentFile(b"text", name="a b.txt")
+    row.save()
+    row.attachment.save("other.txt", ContentFile(b"text"))
+    row.attachment.delete()
+    yield [insert(row), update(row), update(row)]
+
+
+@write
+def save_of_an_instance_that_is_gone() -> Steps:
+    """Save what somebody has deleted: with `update_fields` it fails, else it is made again."""
+    owner = Owner.objects.create(name="Ada")
+    Owner.objects.filter(pk=owner.pk).delete()
+    yield
+    with pytest.raises(DatabaseError), transaction.atomic():
+        owner.save(update_fields=["name"])
+    owner.save()
+    yield [insert(owner)]
+
+
+@write
+def save_of_an_instance_that_was_refreshed() -> Steps:
+    [stock] = stocks("bolt")
+    stale = Stock.objects.get()
+    Stock.objects.update(quantity=5)
+    yield
+    stale.refresh_from_db()
+    stale.sku = "nut"
+    stale.save()
+    yield [update(stock)]
+
+
+@write
+def save_of_a_locked_record() -> Steps:
+    stocks("bolt")
+    yield
+    with transaction.atomic():
+        stock = Stock.objects.select_for_update().get()
+        stock.quantity += 1
+        stock.save()
+    yield [update(stock)]
+
+
+@write
+def saves_while_iterating() -> Steps:
+    many = stocks("a", "b", "c")
+    yield
+    for stock in Stock.objects.iterator(chunk_size=2):
+        stock.quantity = 3
+        stock.save()
+    yield [update(stock) for stock in many]
+
+
+@write
+def save_of_an_instance_of_raw_sql() -> Steps:
+    """Save what `raw()` has read, with columns left out."""
+    stocks("bolt")
+    [stock] = Stock.objects.raw("SELECT id, quantity FROM testapp_stock")
+    yield
+    stock.quantity = 8
+    stock.save()
+    yield [update(stock)]
+
+
+@write
+def update_or_create_with_defaults_for_new_records() -> Steps:
+    [old] = stocks("bolt")
+    yield
+    for sku in ("bolt", "nut"):
+        Stock.objects.update_or_create(
+            sku=sku,
+            warehouse="north",
+            defaults={"quantity": F("quantity") + 1},
+            create_defaults={"quantity": 3},
+        )
+    yield [update(old), insert(Stock.objects.get(sku="nut"))]
+
+
+@write
+def delete_of_an_instance_that_is_gone() -> Steps:
+    owner, label = Owner.objects.create(name="Ada"), Label.objects.create(name="a")
+    Owner.objects.filter(pk=owner.pk).delete()
+    Label.objects.filter(pk=label.pk).delete()
+    cautious = Cautious.objects.create(name="a")
+    Cautious.objects.filter(pk=cautious.pk).delete()
+    yield
+    for gone in (owner, label, cautious):
+        assert gone.delete()[0] == 0
+    yield []
+
+
+@write
+def changes_of_the_order_within_an_owner() -> Steps:
+    """Give new records a number within their owner (`order_with_respect_to`) and renumber them."""
+    club = Club.objects.create(name="a")
+    yield
+    chapters = [Chapter.objects.create(club=club, title=title) for title in "abc"]
+    club.set_chapter_order([chapter.pk for chapter in reversed(chapters)])
+    yield [insert(chapter) for chapter in chapters] + [update(chapter) for chapter in chapters]

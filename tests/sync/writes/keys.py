@@ -7,7 +7,7 @@ import uuid
 from django.db.models import F
 
 from tests.sync.observing import delete, insert, update
-from tests.sync.writes.table import Steps, write, write_of_a_key
+from tests.sync.writes.table import Steps, on_conflict, write, write_of_a_key
 from tests.testapp.models import Seat, Ticket
 
 
@@ -64,7 +64,7 @@ def upsert_of_a_composite_key() -> Steps:
     Seat.objects.bulk_create(
         [Seat(room="blue", number=1, guest="Ada"), new],
         update_conflicts=True,
-        unique_fields=["room", "number"],
+        **on_conflict("room", "number"),
         update_fields=["guest"],
     )
     yield [update(old), insert(new)]

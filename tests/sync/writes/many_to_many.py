@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models.signals import m2m_changed
+
 from tests.sync.observing import Entry, delete, insert, name_of, update
 from tests.sync.writes.table import Steps, write
 from tests.testapp.models import Article, Label, Reader, Reading
@@ -152,4 +154,95 @@ def many_to_many_through_a_model_of_its_own() -> Steps:
     reading.save()
     entries = [insert(reading), update(reading), delete(reading)]
     reader.articles.clear()
+    yield entries
+
+
+@write
+def many_to_many_set_with_clear() -> Steps:
+    """Replace all rows, also those that would have stayed."""
+    article, (a, b) = Article.objects.create(title="a"), labels("a", "b")
+    article.labels.add(a)
+    gone = pairs(article, "delete")
+    yield
+    article.labels.set([a, b], clear=True)
+    yield [*gone, *pairs(article, "insert")]
+
+
+@write
+def many_to_many_get_or_create_and_update_or_create() -> Steps:
+    article = Article.objects.create(title="a")
+    yield
+    label, _ = article.labels.get_or_create(name="a")
+    article.labels.get_or_create(name="a")
+    article.labels.update_or_create(name="a", defaults={"name": "b"})
+    yield [insert(label), *pairs(article, "insert"), update(label)]
+
+
+@write
+def many_to_many_update_and_delete_of_the_related_records() -> Steps:
+    """Update and delete through the manager what the relation ties, not the tie."""
+    article, (a, _) = Article.objects.create(title="a"), labels("a", "b")
+    article.labels.add(a)
+    gone = [delete(a), *pairs(article, "delete")]
+    yield
+    article.labels.update(name="c")
+    article.labels.all().delete()
+    yield [update(a), *gone]
+
+
+@write
+def many_to_many_add_of_keys_and_of_many() -> Steps:
+    article = Article.objects.create(title="a")
+    many = Label.objects.bulk_create([Label(name=str(number)) for number in range(300)])
+    keys = list(Label.objects.values_list("pk", flat=True))
+    assert len(many) == len(keys)
+    yield
+    article.labels.add(*keys)
+    yield pairs(article, "insert")
+
+
+@write
+def many_to_many_rows_written_as_records() -> Steps:
+    """Write the rows of the hidden through model itself."""
+    article, (a, b) = Article.objects.create(title="a"), labels("a", "b")
+    through = Article.labels.through
+    yield
+    row = through.objects.create(article=article, label=a)
+    through.objects.filter(label=a).update(label=b)
+    entries = [insert(row), update(row), delete(row)]
+    row.delete()
+    yield entries
+
+
+@write
+def many_to_many_add_with_a_listener() -> Steps:
+    """Add while somebody listens to `m2m_changed`, which takes another way through Django."""
+
+    def hear(**kwargs: object) -> None: ...
+
+    article, (a, b) = Article.objects.create(title="a"), labels("a", "b")
+    article.labels.add(a)
+    m2m_changed.connect(hear, sender=Article.labels.through)
+    yield
+    try:
+        article.labels.add(a, b)
+        made = pairs(article, "insert")[1:]
+        entries = [*made, *pairs(article, "delete")]
+        article.labels.clear()
+    finally:
+        m2m_changed.disconnect(hear, sender=Article.labels.through)
+    yield entries
+
+
+@write
+def many_to_many_of_a_model_with_its_own_through_rows_in_bulk() -> Steps:
+    article = Article.objects.create(title="a")
+    readers = [Reader.objects.create(name=name) for name in "ab"]
+    yield
+    article.readers.set(readers, through_defaults={"note": "n"})
+    rows = list(Reading.objects.all())
+    Reading.objects.filter(note="n").update(note="m")
+    entries = [insert(row) for row in rows] + [update(row) for row in rows]
+    entries += [delete(row) for row in rows]
+    article.readers.set([])
     yield entries

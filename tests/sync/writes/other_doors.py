@@ -10,7 +10,7 @@ from django.db.models import F
 
 from tests.sync.observing import Entry, delete, insert, update
 from tests.sync.writes.many_to_many import labels
-from tests.sync.writes.table import FIXTURE, Steps, write
+from tests.sync.writes.table import FIXTURE, Steps, freed, write
 from tests.testapp.models import Article, Owner, Stock, Team
 
 
@@ -55,6 +55,7 @@ def data_migration() -> Steps:
         insert(leaf),
         delete(root),
         delete(leaf),
+        *freed(leaf),
     ]
     root.delete()
     yield entries
@@ -83,7 +84,8 @@ def async_saves_and_deletes() -> Steps:
 @write
 def async_bulk_writes() -> Steps:
     async def run() -> list[Entry]:
-        made = await Stock.objects.abulk_create([Stock(sku=s, warehouse="n") for s in "ab"])
+        await Stock.objects.abulk_create([Stock(sku=s, warehouse="n") for s in "ab"])
+        made = [stock async for stock in Stock.objects.all()]  # MySQL tells no keys
         for stock in made:
             stock.quantity = 8
         await Stock.objects.abulk_update(made, ["quantity"])

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import markdown  # noqa: E402
-from benchmarks.capture_report import figures, report  # noqa: E402
+from benchmarks.capture_report import report  # noqa: E402
 from benchmarks.servers import DURABILITY, database, sync_milliseconds  # noqa: E402
 from sync.conf import Conf  # noqa: E402
 
@@ -93,8 +93,7 @@ def main() -> None:
         f"{DURABILITY} One write of 8 kB made durable takes {sync_milliseconds():.2f} ms here."
         f" Rounds: {rounds}. {markdown.machine(*LIBRARIES)}"
     )
-    parts = report([figures(kind, of) for kind, of in found.items()])
-    text = "\n\n".join([setting, *parts])
+    text = "\n\n".join([setting, *report(found)])
     print(text)
     if given.write:
         markdown.rewrite(given.write, "capture", text)

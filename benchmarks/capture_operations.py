@@ -15,7 +15,7 @@ from django.db.models import F, Max
 from benchmarks.capture_app.models import Owner
 from benchmarks.capture_subjects import Subject
 
-SINGLE = 20
+SINGLE = 40
 BULK = 1000
 DELETED = 100
 

@@ -45,7 +45,8 @@ class Figures:
 
 
 def figures(database: str, runs: list[dict[str, Any]]) -> Figures:
-    """Bring the runs on one database together; each has a bare table of its own."""
+    """Bring the runs on one database together; each has a bare table of its own. Of what is in
+    several, the first one counts."""
     found = Figures(database, [], [], [], {}, {}, {}, {})
     for run in runs:
         times = {(t["mode"], t["operation"], t["subject"]): t for t in run["times"]}
@@ -60,9 +61,10 @@ def figures(database: str, runs: list[dict[str, Any]]) -> Figures:
                     names.append(name)
             for measure, ratios_of in (("wall", found.wall), ("cpu", found.cpu)):
                 found.bare.setdefault((measure, mode, operation), median(bare[measure]))
-                ratios_of[mode, operation, subject] = ratio(timed[measure], bare[measure])
+                own = ratio(timed[measure], bare[measure])
+                ratios_of.setdefault((mode, operation, subject), own)
         for operation, counts in run["counts"].items():
-            found.counts.setdefault(operation, {}).update(counts)
+            found.counts[operation] = counts | found.counts.get(operation, {})
     found.subjects.sort(key=lambda name: (name != BARE, name not in HUBS))
     return found
 
@@ -72,8 +74,10 @@ def ratio(times: list[float], bare: list[float]) -> float:
     return median(one / other for one, other in zip(times, bare, strict=True))
 
 
-def report(found: list[Figures]) -> Iterator[str]:
-    for one in found:
+def report(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """Yield the parts of the report on the runs of each database. Verdicts are on one run each:
+    what was measured at different times is not compared there."""
+    for one in (figures(database, runs) for database, runs in found.items()):
         name = NAMES[one.database]
         yield f"### {name}: time, as a multiple of the bare write"
         yield ratios(one, "wall", one.wall)
@@ -86,7 +90,8 @@ def report(found: list[Figures]) -> Iterator[str]:
         " in a transaction of its own, BEGIN and COMMIT not counted."
     )
     yield "### The hub against the cheapest that records as much"
-    yield "\n".join(judged(found))
+    each = [figures(database, [run]) for database, runs in found.items() for run in runs]
+    yield "\n".join(judged(each))
 
 
 def ratios(one: Figures, measure: str, measured: dict[tuple[str, str, str], float]) -> str:

@@ -49,11 +49,11 @@ class Subject:
 
 
 def subjects(capture: str) -> list[Subject]:
-    """Return what is compared; where triggers capture, just them with a bare table beside."""
+    """Return what is compared; where triggers capture, with what else works by triggers."""
     bare = Subject(BARE, tables.Bare, nullcontext, lambda user: 0)
     hub = Subject(TRIGGERS if capture == "trigger" else HUB, tables.Hubbed, in_hub, in_log)
     if capture == "trigger":
-        return [bare, hub]
+        return [bare, hub, *tracked()]
     simple = Subject(
         SIMPLE,
         tables.Simple,

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models
 from django.db.models.constants import OnConflict
 
+from sync import returning
 from sync.errors import CaptureError
 from sync.recording import INSERT, UPDATE, Row
 from sync.shape import Compiler, Shape, columns
@@ -67,17 +68,6 @@ def insert_and_read(
     ], result
 
 
-def converted(
-    compiler: Compiler, fields: Sequence[models.Field[Any, Any]], rows: Iterable[Row]
-) -> Iterator[Row]:
-    """Return raw rows with the values that the model's fields have in Python."""
-    table = compiler.query.get_meta().db_table
-    converters = compiler.get_converters([field.get_col(table) for field in fields])
-    if not converters:
-        return iter(rows)
-    return map(tuple, compiler.apply_converters(rows, converters))
-
-
 def _execute(
     compiler: Compiler, wanted: Sequence[Any], ask_inserted: bool
 ) -> tuple[list[Row], list[bool]]:
@@ -90,7 +80,7 @@ def _execute(
         rows = cursor.fetchall()
     flags = [row[-1] for row in rows] if ask_inserted else []
     width = len(wanted)
-    return list(converted(compiler, wanted, [row[:width] for row in rows])), flags
+    return list(returning.converted(compiler, wanted, [row[:width] for row in rows])), flags
 
 
 def _existing_keys(compiler: Compiler, shape: Shape) -> set[tuple[Any, ...]]:
@@ -132,7 +122,9 @@ def _conflict_targets(compiler: Compiler, shape: Shape) -> list[list[Any]]:
 def _inserted_keys(compiler: Compiler, shape: Shape) -> list[Any]:
     query = compiler.query
     if set(query.fields).issuperset(shape.key_fields):
-        return [obj.pk for obj in query.objs]
+        # Not obj.pk: while parents of a multi-table child are saved, the child has no key yet.
+        key_of = operator.attrgetter(*(field.attname for field in shape.key_fields))
+        return [key_of(obj) for obj in query.objs]
     if shape.model._meta.auto_field is None:
         raise CaptureError(
             f"{compiler.connection.display_name} does not say which {shape.table} records were"

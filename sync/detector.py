@@ -24,10 +24,11 @@ from sync import signals
 from sync.capture import log_exists
 from sync.conf import ERROR, IGNORE, WARN, conf
 from sync.errors import UncapturedWrite
+from sync.names import find_written
 from sync.origin import Origin, origin
 from sync.passing import is_allowed, is_orm
 from sync.raw_sql import Written, written_by
-from sync.registry import Registration, registry
+from sync.registry import Registration
 from sync.uncaptured import count, log, uncaptured
 
 __all__ = ["captured_elsewhere", "install", "is_under_test", "uncaptured"]
@@ -97,7 +98,7 @@ def _hidden(written: Written, connection: BaseDatabaseWrapper) -> Hidden:
     """Return the writes that nothing records, though something ought to."""
     hidden: Hidden = []
     for verb, table in written.writes:
-        registration = registry.find_written(table)
+        registration = find_written(table)
         if registration is None or is_allowed():
             continue
         if not any(knows(registration.model, connection.alias) for knows in captured_elsewhere):

@@ -83,7 +83,6 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_table: dict[str, Registration] = {}
-        self._by_name: dict[str, Registration] = {}
         self.find = self._by_table.get
 
     def __iter__(self) -> Iterator[Registration]:
@@ -98,17 +97,10 @@ class Registry:
         if table in self._by_table:
             raise RegistrationError(f"{registration.model._meta.label} is registered twice.")
         self._by_table[table] = registration
-        self._by_name[bare_name(table)] = registration
 
     def remove(self, model: type[models.Model]) -> None:
         """Stop recording a model; what the log holds stays."""
-        table = self.get(model).table
-        self._by_table.pop(table)
-        self._by_name.pop(bare_name(table))
-
-    def find_written(self, table: str) -> Registration | None:
-        """Return the registration of a table that SQL names, without schema and in any case."""
-        return self._by_name.get(table.lower())
+        self._by_table.pop(self.get(model).table)
 
     def get(self, model: type[models.Model]) -> Registration:
         """Return the model's registration or raise `NotRegistered`."""
@@ -163,11 +155,6 @@ def register(
     refuse_leaks(registration)
     registry.add(registration)
     return registration
-
-
-def bare_name(table: str) -> str:
-    """Return a table's name without schema, quotes and case: `Meta.db_table` may hold them all."""
-    return table.replace("`", '"').strip('"').rpartition('"."')[2].lower()
 
 
 def _recordable(model: type[models.Model]) -> type[models.Model]:

@@ -8,16 +8,14 @@ rows are what the database holds, never an attribute or an expression that was m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sync import conflicts, pinned, streaming
+from sync import conflicts, pinned, returning
 from sync.recording import DELETE, INSERT, UPDATE, Row
 from sync.shape import Compiler, Shape, columns
-from sync.spool import Spool
 
 Execute = Callable[..., Any]
 Field = Any
@@ -73,7 +71,7 @@ def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any
     if not can_return_rows(compiler.connection):
         return _update_pinned(compiler, shape, original, result_type)
     before = _before_key_change(compiler, shape)
-    returned = _execute_returning(compiler, shape.fields)
+    returned = returning.execute(compiler, shape.fields)
     count = len(returned)
     for query in compiler.query.get_related_updates():
         related = query.get_compiler(compiler.using).execute_sql(result_type)
@@ -89,7 +87,7 @@ def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Writte
         )
     before = _before_key_change(compiler, shape)
     wanted = _union(requested, shape.fields)
-    rows = list(_execute_returning(compiler, wanted))
+    rows = list(returning.execute(compiler, wanted))
     recorded = map(_picker(wanted, shape), rows)
     return Written(_updated(shape, before, recorded), [row[: len(requested)] for row in rows])
 
@@ -97,7 +95,7 @@ def update_returning(compiler: Compiler, shape: Shape, requested: Any) -> Writte
 def delete(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:
     """Delete and return the rows as they were."""
     if can_return_rows(compiler.connection):
-        returned = _execute_returning(compiler, shape.fields)
+        returned = returning.execute(compiler, shape.fields)
         return Written(((DELETE, row) for row in returned), len(returned))
     rows, count = pinned.delete(compiler, shape, original, result_type)
     return Written(((DELETE, row) for row in rows), count)
@@ -132,35 +130,6 @@ def _before_key_change(compiler: Compiler, shape: Shape) -> list[Row]:
 
 def _changes_key(compiler: Compiler, shape: Shape) -> bool:
     return any(field in shape.key_fields for field, _, _ in compiler.query.values)
-
-
-class _Returned:
-    """The rows that a statement returned, with Python values; can be read once."""
-
-    def __init__(self, compiler: Compiler, fields: Sequence[Field], spool: Spool) -> None:
-        self._rows = conflicts.converted(compiler, fields, spool)
-        self._count = len(spool)
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Row]:
-        return self._rows
-
-
-def _execute_returning(compiler: Compiler, fields: Sequence[Field]) -> _Returned:
-    """Execute an UPDATE or DELETE with a RETURNING clause; no rows where there is no statement."""
-    try:
-        sql, params = compiler.as_sql()
-    except EmptyResultSet:
-        sql, params = "", ()
-    if not sql:
-        return _Returned(compiler, fields, Spool())
-    quote = compiler.connection.ops.quote_name
-    table = quote(compiler.query.get_meta().db_table)
-    columns = ", ".join(f"{table}.{quote(field.column)}" for field in fields)
-    spool = streaming.execute(compiler.connection, f"{sql} RETURNING {columns}", params)
-    return _Returned(compiler, fields, spool)
 
 
 def _picker(wanted: Sequence[Any], shape: Shape) -> Callable[[Row], Row]:

@@ -10,6 +10,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from sync.spool import CHUNK, Row, Spool
 
 
+def fetch(connection: BaseDatabaseWrapper, sql: str, params: Any) -> list[Row]:
+    """Execute a statement that returns so few rows that streaming them would cost more."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
 def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Spool:
     """Execute a statement that returns rows, with all that Django does around one.
 

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from tests.support.state import database_state
 from tests.sync.observing import Entry, applied, brief, name_of, recorded
@@ -38,7 +38,7 @@ class Observation:
 @functools.cache
 def observe(write: Write) -> Observation:
     """Carry the row out, once a run, and assert that the log is as the row says."""
-    with observed_calls() as calls, transaction.atomic():
+    with observed_calls() as calls:
         try:
             assert_recorded_exactly(write, calls)
         except pytest.skip.Exception as skipped:
@@ -81,7 +81,7 @@ def assert_same_entries(found: list[Entry], expected: list[Entry]) -> None:
     if connection.features.can_return_rows_from_bulk_insert:
         assert Counter(found) == Counter(expected)
     named = Counter(entry for entry in expected if entry[1] != NAMELESS)
-    assert not named - Counter(found)
+    assert not named - Counter(found), (found, expected)
     rest = (Counter(found) - named).elements()
     nameless = [(table, action) for table, name, action in expected if name == NAMELESS]
     assert Counter((table, action) for table, _, action in rest) == Counter(nameless)

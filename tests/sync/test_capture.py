@@ -38,6 +38,7 @@ def without_returning(monkeypatch):
     monkeypatch.setattr(statements, "can_return_rows", lambda connection: False)
     if connection.vendor == "mysql":
         monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
+        monkeypatch.setattr(statements, "returns_upserts", lambda connection: False)
 
 
 @pytest.mark.parametrize("write", WRITES, ids=str)

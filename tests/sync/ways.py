@@ -31,8 +31,12 @@ ORDER: Final = (RETURNED, COMPARED, XMAX, READ, FOLLOWED, UNSEEN)
 
 WAYS: Final = {
     "insert": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": RETURNED},
-    "insert that ignores conflicts": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},
-    "insert that updates conflicts": {"sqlite": COMPARED, "postgresql": XMAX, "mariadb": READ},
+    "insert that ignores conflicts": {
+        "sqlite": RETURNED,
+        "postgresql": RETURNED,
+        "mariadb": RETURNED,
+    },
+    "insert that updates conflicts": {"sqlite": COMPARED, "postgresql": XMAX, "mariadb": COMPARED},
     "update": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},
     "update of a key": {"sqlite": COMPARED, "postgresql": COMPARED, "mariadb": READ},
     "delete": {"sqlite": RETURNED, "postgresql": RETURNED, "mariadb": READ},

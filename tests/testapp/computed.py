@@ -28,10 +28,10 @@ class VirtualLine(models.Model):
         return f"{self.quantity} x {self.price}"
 
 
-class Numbered(models.Model):
+class Named(models.Model):
     """A key that the database gives by a default, not by a sequence."""
 
-    number = models.IntegerField(primary_key=True, db_default=4711)
+    code = models.CharField(max_length=20, primary_key=True, db_default="first")
     name = models.CharField(max_length=100)
 
     def __str__(self) -> str:

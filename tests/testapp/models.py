@@ -302,7 +302,7 @@ class Unseen(models.Model):
         return self.name
 
 
-from tests.testapp.computed import Numbered, Reckoned, VirtualLine  # noqa: E402, F401
+from tests.testapp.computed import Named, Reckoned, VirtualLine  # noqa: E402, F401
 from tests.testapp.relations import (  # noqa: E402, F401
     Booking,
     Branch,

@@ -38,7 +38,7 @@ for model in (
     models.RefrigeratedTruck,
     models.Cautious,
     models.Booking,
-    models.Numbered,
+    models.Named,
     models.Reckoned,
     *(models.spreading.SPREADING if hasattr(models, "spreading") else ()),
 ):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from asgiref.sync import async_to_sync
+from django.contrib.contenttypes.models import ContentType
+from django.core import serializers
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -11,7 +13,7 @@ from django.db.models import F
 from tests.sync.observing import Entry, delete, insert, update
 from tests.sync.writes.many_to_many import labels
 from tests.sync.writes.table import FIXTURE, Steps, freed, write
-from tests.testapp.models import Article, Owner, Stock, Team
+from tests.testapp.models import Article, Club, Comment, Owner, Person, Stock, Team
 
 
 @write
@@ -112,3 +114,81 @@ def async_many_to_many() -> Steps:
 
     yield
     yield async_to_sync(run)()
+
+
+@write
+def loaddata_with_natural_keys_and_many_to_many_rows() -> Steps:
+    """Load a fixture that names people by their nicks, once over what exists."""
+    ada = Person.objects.create(nick="ada")
+    yield
+    call_command("loaddata", str(FIXTURE.with_name("clubs.json")), verbosity=0)
+    grace, club = Person.objects.get(nick="grace"), Club.objects.get()
+    rows = [insert(row) for row in Club.members.through.objects.all()]
+    assert len(rows) == 2
+    yield [update(ada), insert(grace), insert(club), *rows]
+
+
+@write
+def save_of_deserialised_objects() -> Steps:
+    """Save what `deserialize` gives, over other many-to-many rows and without its own save()."""
+    people = [Person.objects.create(nick=nick) for nick in "ab"]
+    club = Club.objects.create(name="a")
+    club.members.add(people[0])
+    text = serializers.serialize("json", [club])
+    club.members.set([people[1]])
+    [gone] = [delete(row) for row in Club.members.through.objects.all()]
+    yield
+    [found] = serializers.deserialize("json", text)
+    found.save()
+    [row] = Club.members.through.objects.all()
+    yield [update(club), gone, insert(row)]
+
+
+@write
+def async_managers_of_far_sides() -> Steps:
+    ada, article = Owner.objects.create(name="Ada"), Article.objects.create(title="a")
+
+    async def run() -> list[Entry]:
+        made = await ada.nulled_set.acreate(name="a")
+        await ada.nulled_set.aget_or_create(name="a")
+        await ada.nulled_set.aupdate_or_create(name="a", defaults={"name": "b"})
+        await ada.nulled_set.aremove(made)
+        await ada.nulled_set.aadd(made)
+        await ada.nulled_set.aset([])
+        await ada.nulled_set.aadd(made)
+        await ada.nulled_set.aclear()
+        comment = await article.comments.acreate(text="a")
+        entries = [insert(made), *[update(made)] * 6, insert(comment), delete(comment)]
+        await article.comments.aclear()
+        label = await article.labels.acreate(name="a")
+        [row] = [row async for row in article.labels.through.objects.all()]
+        await article.labels.aremove(label)
+        return [*entries, insert(label), insert(row), delete(row)]
+
+    yield
+    yield async_to_sync(run)()
+
+
+@write
+def saves_while_iterating_asynchronously() -> Steps:
+    many = [Owner.objects.create(name=name) for name in "abc"]
+
+    async def run() -> None:
+        async for owner in Owner.objects.aiterator(chunk_size=2):
+            owner.name += "!"
+            await owner.asave()
+            await owner.arefresh_from_db()
+
+    yield
+    async_to_sync(run)()
+    yield [update(owner) for owner in many]
+
+
+@write
+def removal_of_stale_content_types() -> Steps:
+    """Run a command of Django's that deletes rows and what hangs on them."""
+    kind = ContentType.objects.create(app_label="testapp", model="gone")
+    gone = delete(Comment.objects.create(content_type=kind, object_id=1, text="a"))
+    yield
+    call_command("remove_stale_contenttypes", interactive=False, verbosity=0)
+    yield [gone]

@@ -116,13 +116,15 @@ def delete_that_is_rolled_back_to_a_savepoint() -> Steps:
 
 @write
 def savepoints_by_hand() -> Steps:
+    # Renamed by Django 6.1.
+    savepoint = getattr(transaction, "savepoint_create", None) or transaction.savepoint
     yield
     with transaction.atomic():
         kept = Owner.objects.create(name="a")
-        mark = transaction.savepoint()
+        mark = savepoint()
         Owner.objects.create(name="undone")
         transaction.savepoint_rollback(mark)
-        mark = transaction.savepoint()
+        mark = savepoint()
         also = Owner.objects.create(name="b")
         transaction.savepoint_commit(mark)
     yield [insert(kept), insert(also)]

@@ -33,9 +33,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Numbered",
+            name="Named",
             fields=[
-                ("number", models.IntegerField(db_default=4711, primary_key=True, serialize=False)),
+                (
+                    "code",
+                    models.CharField(
+                        db_default="first", max_length=20, primary_key=True, serialize=False
+                    ),
+                ),
                 ("name", models.CharField(max_length=100)),
             ],
         ),

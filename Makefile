@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
 PY := $(VENV)/bin/python
 # The newest Django wants a newer Python than the oldest that is supported.
 VENV_NEWEST := .venv-newest
@@ -14,6 +15,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak clean
+.PHONY: bench-capture bench-log bench-memory
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -46,8 +48,17 @@ lint: $(VENV)/dev.stamp ## check style, format, types and the direction of impor
 soak: $(VENV)/dev.stamp ## write from many threads for a minute while clients come and go, and count (ARGS="--seconds 10")
 	@$(PY) benchmarks/soak.py $(ARGS)
 
+bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with other libraries (ARGS="--seconds 60")
+	@$(BENCH_VENV)/bin/python benchmarks/capture.py $(ARGS)
+
+bench-log: $(BENCH_VENV)/bench.stamp ## time the log at 10 thousand, 1 million and 10 million entries (ARGS="--sizes 10000 1000000")
+	@$(BENCH_VENV)/bin/python benchmarks/log.py $(ARGS)
+
+bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a million rows (ARGS="--rows 100000")
+	@$(BENCH_VENV)/bin/python benchmarks/memory.py $(ARGS)
+
 clean: ## remove the environment and build products, keep the data in var/
-	rm -rf $(VENV) $(VENV_NEWEST) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/runtime.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -63,4 +74,10 @@ $(VENV_NEWEST)/dev.stamp: requirements-dev.txt requirements.txt
 	@test -n "$(PYTHON_NEWEST)" || { echo 'Python 3.12 or newer is needed: make test-newest PYTHON_NEWEST=/path/to/python3.13' >&2; exit 1; }
 	$(PYTHON_NEWEST) -m venv $(VENV_NEWEST)
 	$(PY_NEWEST) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Apart from the developers' environment: the libraries compared with are nothing the hub needs.
+$(BENCH_VENV)/bench.stamp: benchmarks/requirements.txt requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,11 @@ OPTIONS = {
 
 
 class PostgresServer:
-    """Start on a free loopback port, with a password made for this run."""
+    """Start on a free loopback port, with a password made for this run; `options` replace some
+    of `OPTIONS`."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+        self._options = OPTIONS | dict(options or {})
         self.home = Path(tempfile.mkdtemp(prefix="hub-postgres-"))
         guardian().remove_at_end(self.home)
         self.data = self.home / "data"
@@ -102,7 +105,7 @@ class PostgresServer:
             )
 
     def _launch(self) -> None:
-        options = OPTIONS | {"port": str(self.port)}
+        options = self._options | {"port": str(self.port)}
         settings = [f"--{name}={value}" for name, value in options.items()]
         with self.log.open("wb") as log:
             process = subprocess.Popen(

@@ -19,7 +19,7 @@ from tests.sync.observing import recorded
 from tests.testapp.models import Owner, Ticket
 
 pytestmark = [
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
     pytest.mark.usefixtures("triggers"),
 ]
 

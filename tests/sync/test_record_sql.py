@@ -28,7 +28,7 @@ from tests.testapp.models import Draft, Everything, Line, Memo, Seat, Stock, Tea
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
 ]
 
 

@@ -18,6 +18,7 @@ from django.db import connections, models, transaction
 from sync import codec, one_trip
 from sync.conf import conf
 from sync.context import current
+from sync.ordered_ids import ordered_id
 from sync.shape import Compiler, Shape
 from sync.signals import recorded
 from sync.trigger_sql import CONTEXT_SETTING, TRANSACTION_SETTING, TRIGGERS
@@ -69,7 +70,7 @@ def leave(compiler: Compiler, shape: Shape, write: Callable[[], Any], source: st
 
     using, connection = compiler.using, compiler.connection
     if shape.model.__module__ != "__fake__" and one_trip.is_enough(compiler):
-        mark = uuid.uuid4()
+        mark = ordered_id()
         result = one_trip.write(connection, _TELL, [str(mark), _said(source)], write)
         recorded.send(SyncLog, using=using, transaction=mark)
         return result
@@ -91,7 +92,7 @@ def explain(connection: Any, source: str = "") -> uuid.UUID:
     told = _told(connection)
     if told is not None and told.said == said:
         return told.id
-    own = uuid.uuid4() if told is None else told.id
+    own = ordered_id() if told is None else told.id
     with connection.cursor() as cursor:
         cursor.execute(_TELL, [str(own), said])
         found = uuid.UUID(cursor.fetchone()[0])

@@ -33,7 +33,8 @@ def rows_of_database() -> Rows:
 def rebuild(state: State) -> None:
     """Empty every registered table and fill it again from encoded records."""
     tables = {registration.table: registration for registration in registry}
-    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+    disabled = connection.constraint_checks_disabled()
+    with sync.allow_raw_sql(), disabled, connection.cursor() as cursor:
         for table in tables:
             with sync.allow_raw_sql():
                 cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 from django.db import connection, transaction
 from django.db.models import Max
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sync import statements
@@ -96,9 +96,12 @@ def test_the_log_holds_what_the_database_holds(returning: bool) -> None:
         hold()
 
 
+# Nothing is shrunk, which takes minutes: the log is looked at after every step, so that the one
+# that fails is the last that is drawn.
 @settings(
-    max_examples=20,
+    max_examples=40,
     deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     derandomize=False,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

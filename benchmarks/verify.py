@@ -56,9 +56,11 @@ def fill(rows: int) -> None:
     from django.db import connection
     from tqdm import tqdm
 
+    import sync
     from sync.models import LogHead
 
-    with tqdm(total=rows, unit="row", desc="filling") as bar, connection.cursor() as cursor:
+    bar = tqdm(total=rows, unit="row", desc="filling")
+    with bar, sync.allow_raw_sql(), connection.cursor() as cursor:
         for start in range(0, rows, FILL):
             end = min(start + FILL, rows)
             for statement in (ROWS, ENTRIES):
@@ -103,13 +105,14 @@ def plant(rows: int, count: int) -> dict[str, str]:
     """Change, delete and insert records by raw SQL, and return the kind of each by record id."""
     from django.db import connection
 
+    import sync
     from sync.differences import MISSING_IN_LOG, MISSING_IN_TABLE, VALUES
 
     step = rows // PLANTED_RANGES
     keys = [1 + (n % PLANTED_RANGES) * step + n // PLANTED_RANGES for n in range(2 * count)]
     changed, gone = keys[:count], keys[count:]
     new = range(rows + 1, rows + 1 + count)
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.executemany(
             "UPDATE testapp_stock SET quantity = quantity + 1 WHERE id = %s", [[n] for n in changed]
         )

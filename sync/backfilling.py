@@ -10,7 +10,7 @@ from django.db import connections, models, transaction
 from sync import recording
 from sync.context import BACKFILL
 from sync.keyset import behind
-from sync.models import SyncLog
+from sync.log_state import newest_entries
 from sync.registry import registry
 from sync.shape import Shape, shape_of
 
@@ -48,7 +48,6 @@ def _next_rows(shape: Shape, using: str, last: tuple[Any, ...] | None) -> list[t
 
 def _record_unknown(shape: Shape, rows: list[tuple[Any, ...]], using: str) -> int:
     ids = {shape.record_id(row): row for row in rows}
-    log = SyncLog.objects.using(using).filter(table=shape.table, record_id__in=list(ids))
-    known = set(log.order_by().values_list("record_id", flat=True))
+    known = newest_entries(shape.table, ids.keys(), using)
     new = ((recording.INSERT, row) for record_id, row in ids.items() if record_id not in known)
     return recording.write_entries(shape, new, using, source=BACKFILL)

@@ -7,10 +7,12 @@ transaction, so that neither can exist without the other.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.core.serializers.base import DeserializedObject
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import (
@@ -21,7 +23,7 @@ from django.db.models.sql.compiler import (
 from django.db.models.sql.constants import ROW_COUNT
 
 from sync import captors, cascades, statements
-from sync.context import FIXTURE
+from sync.context import FIXTURE, current, entered
 from sync.inserting import gathered
 from sync.passing import unwatched, watched
 from sync.recording import write_entries
@@ -136,6 +138,17 @@ def _batched_insert(original: Execute) -> Execute:
     return batched_insert
 
 
+def _save_of_a_fixture(original: Execute) -> Execute:
+    """Say of all rows of a deserialised object where they come from: an insert can be seen to be
+    raw, an update and many-to-many rows cannot."""
+
+    def save(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with entered(dataclasses.replace(current(), source=FIXTURE)):
+            return original(self, *args, **kwargs)
+
+    return save
+
+
 def _shape(compiler: Compiler) -> Shape | None:
     return _shape_of(compiler.connection, compiler.query.get_meta())
 
@@ -178,4 +191,5 @@ _WRAPPERS: Final = (
     (SQLUpdateCompiler, "execute_returning_sql", _update_returning),
     (SQLDeleteCompiler, "execute_sql", _delete),
     (QuerySet, "_batched_insert", _batched_insert),
+    (DeserializedObject, "save", _save_of_a_fixture),
 )

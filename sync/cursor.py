@@ -104,4 +104,4 @@ def parse_since(since: object) -> datetime.datetime:
 
 
 def _tag(transaction: uuid.UUID | None) -> str:
-    return _NO_TAG if transaction is None else transaction.hex[:8]
+    return _NO_TAG if transaction is None else transaction.hex[-8:]

@@ -100,8 +100,7 @@ def _reasons(entry: SyncLog) -> dict[str, str]:
 
 
 def _of_the_record(entry: SyncLog) -> SyncLogQuerySet:
-    log = SyncLog.objects.using(entry._state.db)
-    return log.filter(table=entry.table, record_id=entry.record_id)
+    return SyncLog.objects.using(entry._state.db).of_record(entry.table, entry.record_id)
 
 
 def _changed_before_removal(entry: SyncLog, one_sided: list[str]) -> set[str]:

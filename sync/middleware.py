@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import FileResponse, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from sync.context import Context, entered
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,64}")
+
+_END: Final = object()
 
 
 class ContextMiddleware:
@@ -30,14 +33,45 @@ class ContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        with entered(_context(request)):
+        context = _context(request)
+        with entered(context):
             response: HttpResponseBase = self.get_response(request)
-            return response
+        return _streamed_within(context, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        with entered(_context(request)):
+        context = _context(request)
+        with entered(context):
             response: HttpResponseBase = await self.get_response(request)
-            return response
+        return _streamed_within(context, response)
+
+
+def _streamed_within(context: Context, response: HttpResponseBase) -> HttpResponseBase:
+    """Let what is written while a response streams, after the view has returned, be the request's
+    as well. A file's stream writes nothing, and servers send files in ways of their own."""
+    if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
+        stream = _astream if response.is_async else _stream
+        response.streaming_content = stream(context, response.streaming_content)
+    return response
+
+
+def _stream(context: Context, parts: Any) -> Iterator[Any]:
+    parts = iter(parts)
+    while True:
+        with entered(context):
+            part = next(parts, _END)
+        if part is _END:
+            return
+        yield part
+
+
+async def _astream(context: Context, parts: Any) -> AsyncIterator[Any]:
+    parts = aiter(parts)
+    while True:
+        with entered(context):
+            part = await anext(parts, _END)
+        if part is _END:
+            return
+        yield part
 
 
 def _context(request: HttpRequest) -> Context:

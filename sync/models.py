@@ -56,6 +56,11 @@ class SyncLogQuerySet(models.QuerySet["SyncLog"]):
         """Return the committed entries that wait for their place in the order."""
         return self.filter(seq__isnull=True)
 
+    def of_record(self, table: str, record_id: str) -> SyncLogQuerySet:
+        """Return every entry of a record, published or not: for each kind there is an index."""
+        either = Q(seq__isnull=False) | Q(seq__isnull=True)
+        return self.filter(either, table=table, record_id=record_id)
+
     def update(self, **kwargs: Any) -> int:
         _refuse_unless_maintaining("update()")
         return super().update(**kwargs)
@@ -83,7 +88,7 @@ class SyncLog(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     seq = models.BigIntegerField(
-        _("position"), null=True, unique=True, editable=False, help_text=_("Null until published.")
+        _("position"), null=True, editable=False, help_text=_("Null until published.")
     )
     table = models.CharField(_("table"), max_length=128)
     record_id = models.CharField(_("record"), max_length=255)
@@ -117,11 +122,18 @@ class SyncLog(models.Model):
         ordering = ["-id"]
         verbose_name = _("change")
         verbose_name_plural = _("changes")
+        # An entry is in few of them when it is recorded, and in the others once it is published.
         indexes = [
-            models.Index(fields=["table", "record_id", "seq"], name="sync_log_record"),
-            models.Index(fields=["transaction"], name="sync_log_transaction"),
-            # Partial, so that recording pays for none of them but the first.
             PartialIndex(fields=["id"], where=Q(seq__isnull=True), name="sync_log_pending"),
+            models.Index(fields=["transaction"], name="sync_log_transaction"),
+            PartialIndex(
+                fields=["seq"], where=Q(seq__isnull=False), unique=True, name="sync_log_seq"
+            ),
+            PartialIndex(
+                fields=["table", "record_id", "seq"],
+                where=Q(seq__isnull=False),
+                name="sync_log_record",
+            ),
             PartialIndex(
                 fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
             ),

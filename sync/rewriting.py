@@ -20,7 +20,7 @@ Rewritten = tuple[str, str, int]
 
 def history_of(using: str, table: str, record_id: str) -> SyncLogQuerySet:
     """Return every entry of a record, for whatever audience, published or not."""
-    return SyncLog.objects.using(using).filter(table=table, record_id=record_id)
+    return SyncLog.objects.using(using).of_record(table, record_id)
 
 
 def batches(using: str, table: str, record_id: str) -> Iterator[list[SyncLog]]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sync import captors
+from sync.ordered_ids import ordered_id
 
 _ATTRIBUTE: Final = "_sync_transaction"
 
@@ -21,7 +22,7 @@ class _Mark:
     """
 
     def __init__(self) -> None:
-        self.id = uuid.uuid4()
+        self.id = ordered_id()
 
     def __call__(self) -> None: ...
 

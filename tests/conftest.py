@@ -40,6 +40,31 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"{database_kind()}, Python {platform.python_version()}, {', '.join(versions)}"
 
 
+CONCERNS = {
+    "sqlite_only": {"sqlite"},
+    "postgresql_only": {"postgresql"},
+    "several_writers": {"postgresql", "mariadb"},
+    "installed_triggers": {"postgresql"},
+}
+"""The databases that a test is about, by a fixture it asks for: elsewhere it is no test at all, and
+hundreds of skips would hide the one that matters."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are about other databases than the one of this run."""
+    others = [item for item in items if not _concerns(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _concerns(item)]
+
+
+def _concerns(item: pytest.Item) -> bool:
+    if item.get_closest_marker("postgresql") and database_kind() != "postgresql":
+        return False
+    asked = getattr(item, "fixturenames", ())
+    return all(database_kind() in CONCERNS[name] for name in CONCERNS.keys() & set(asked))
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
     """Leave a database that goes with its server: a connection that some executor thread still
@@ -167,18 +192,14 @@ def node() -> str:
 
 @pytest.fixture
 def sqlite_only() -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("about SQLite")
+    """Only run on SQLite."""
 
 
 @pytest.fixture
 def several_writers() -> None:
     """Transactions of several threads are open at once: SQLite has one writer."""
-    if connection.vendor == "sqlite":
-        pytest.skip("about databases with several writers")
 
 
 @pytest.fixture
 def postgresql_only() -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("about PostgreSQL")
+    """Only run on PostgreSQL; for a whole module there is the mark `postgresql`."""

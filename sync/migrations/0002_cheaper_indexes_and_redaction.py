@@ -11,6 +11,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RemoveIndex(
             model_name="synclog",
+            name="sync_log_record",
+        ),
+        migrations.RemoveIndex(
+            model_name="synclog",
             name="sync_log_newest",
         ),
         migrations.RemoveIndex(
@@ -28,6 +32,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name="synclog",
+            name="seq",
+            field=models.BigIntegerField(
+                editable=False,
+                help_text="Null until published.",
+                null=True,
+                verbose_name="position",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="synclog",
             name="published_at",
             field=models.DateTimeField(null=True, verbose_name="published at"),
         ),
@@ -35,6 +49,23 @@ class Migration(migrations.Migration):
             model_name="synclog",
             index=sync.indexes.PartialIndex(
                 fields=["id"], name="sync_log_pending", where=models.Q(("seq__isnull", True))
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="synclog",
+            index=sync.indexes.PartialIndex(
+                fields=["seq"],
+                name="sync_log_seq",
+                unique=True,
+                where=models.Q(("seq__isnull", False)),
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="synclog",
+            index=sync.indexes.PartialIndex(
+                fields=["table", "record_id", "seq"],
+                name="sync_log_record",
+                where=models.Q(("seq__isnull", False)),
             ),
         ),
         migrations.AddIndex(

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection, models
 
+import sync
 from sync import codec
 from sync.registry import Registration, registry
 from tests.support.state import State
@@ -34,7 +35,8 @@ def rebuild(state: State) -> None:
     tables = {registration.table: registration for registration in registry}
     with connection.constraint_checks_disabled(), connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            with sync.allow_raw_sql():
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
         for (table, _), values in state.items():
             insert(tables[table], values)
     connection.check_constraints()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from django.db import connection, models
 
+import sync
 from sync.registry import registry
 from sync.shape import shape_of
 from sync.verifying import Verification
@@ -29,7 +30,7 @@ def unrecorded(model):
 
 def execute(sql, *params):
     """Write a registered table by raw SQL."""
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 

@@ -70,8 +70,6 @@ def installed_triggers(django_db_setup: None, django_db_blocker: Any) -> Iterato
     """Put triggers on every registered table, for a module, because making them takes a while."""
     from sync.triggers import install, remove, triggered_tables
 
-    if connection.vendor != "postgresql":
-        pytest.skip("about PostgreSQL")
     with django_db_blocker.unblock():
         install(connection, registry)
     yield

@@ -25,7 +25,7 @@ from tests.testapp.models import Node, Owner
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
     pytest.mark.usefixtures("triggers"),
 ]
 

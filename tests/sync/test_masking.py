@@ -53,7 +53,7 @@ def update_in_bulk():
 
 
 def record_raw_sql():
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO testapp_account (name, password, api_token) VALUES (%s, %s, '')",
             [SECRET, SECRET],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.test import AsyncClient, RequestFactory
 from django.urls import resolve, reverse
 
@@ -95,6 +96,38 @@ def test_a_user_that_is_known_only_inside_the_view_is_the_actor(client, late, pa
 @pytest.mark.parametrize("path", ["/late/", "/async-late/"])
 def test_an_async_server_knows_a_late_user_too(late, path):
     assert entry_of(lambda: async_to_sync(AsyncClient().post)(path)).actor == "late"
+
+
+def test_what_is_written_while_a_response_streams_is_explained(client, ada):
+    client.force_login(ada)
+    with recorded() as entries:
+        response = client.post("/stream/", headers={"x-request-id": "r-7"})
+        assert entries == [] and not Owner.objects.exists()
+        assert b"".join(response.streaming_content) == b"ab"
+        make_owner()
+    explained = [(entry.actor, entry.source, entry.request_id) for entry in entries]
+    assert explained == [("ada", "request", "r-7")] * 2 + [("", "task", "")]
+
+
+def test_what_is_written_while_an_async_response_streams_is_explained(ada):
+    async def post():
+        client = AsyncClient()
+        await client.aforce_login(ada)
+        response = await client.post("/async-stream/", headers={"x-request-id": "r-7"})
+        return b"".join([part async for part in response.streaming_content])
+
+    with recorded() as entries:
+        assert async_to_sync(post)() == b"ab"
+    explained = [(entry.actor, entry.source, entry.request_id) for entry in entries]
+    assert explained == [("ada", "request", "r-7")] * 2
+
+
+def test_a_file_is_sent_as_it_is():
+    response = FileResponse(io.BytesIO(b"text"))
+    to_stream = response.file_to_stream
+    assert ContextMiddleware(lambda request: response)(RequestFactory().get("/")) is response
+    assert response.file_to_stream is to_stream is not None
+    response.close()
 
 
 def test_an_anonymous_request_has_no_actor_but_an_id(client):

@@ -30,7 +30,7 @@ from tests.testapp.models import (
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
     pytest.mark.usefixtures("triggers", "whole_triggers"),
 ]
 

@@ -14,6 +14,7 @@ from django.test.utils import isolate_apps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sync
 from sync import codec
 from sync.errors import NotInSQL
 from sync.record_sql import audience_sql, data_sql, obstacles, record_id_sql
@@ -28,7 +29,7 @@ from tests.testapp.models import Draft, Everything, Line, Memo, Seat, Stock, Tea
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
 ]
 
 
@@ -104,7 +105,7 @@ def test_a_record_of_hard_values_is_the_same_text():
 )
 def test_a_span_that_another_program_wrote_in_months_is_the_same_text(span):
     Everything.objects.create()
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute("UPDATE testapp_everything SET span = %s", [span])
     assert by_postgresql(Everything) == by_python(Everything)
 
@@ -112,14 +113,14 @@ def test_a_span_that_another_program_wrote_in_months_is_the_same_text(span):
 @pytest.mark.parametrize("address", ["10.0.0.0/8", "10.0.0.1/32", "::1", "2001:db8::/32"])
 def test_a_network_that_another_program_wrote_is_the_same_text(address):
     Everything.objects.create()
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute("UPDATE testapp_everything SET address = %s", [address])
     assert by_postgresql(Everything) == by_python(Everything)
 
 
 def test_a_decimal_that_is_no_number_is_the_same_text():
     Everything.objects.create()
-    with connection.cursor() as cursor:
+    with sync.allow_raw_sql(), connection.cursor() as cursor:
         cursor.execute("UPDATE testapp_everything SET decimal = 'NaN'")
     assert by_postgresql(Everything) == by_python(Everything)
 

@@ -15,7 +15,7 @@ from tests.sync.observing import applied, recorded
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
     pytest.mark.usefixtures("triggers", "whole_triggers"),
 ]
 

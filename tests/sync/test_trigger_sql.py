@@ -18,7 +18,7 @@ from tests.testapp.models import Everything
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="about PostgreSQL"),
+    pytest.mark.postgresql,
     pytest.mark.usefixtures("triggers"),
 ]
 

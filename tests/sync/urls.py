@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 from tests.testapp.models import Owner
@@ -34,7 +36,30 @@ async def authenticate_and_change_async(request: HttpRequest) -> HttpResponse:
     return await change_async(request)
 
 
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """Make two records while the response is being sent."""
+
+    def parts() -> Iterator[str]:
+        for name in "ab":
+            yield Owner.objects.create(name=name).name
+
+    return StreamingHttpResponse(parts())
+
+
+async def stream_async(request: HttpRequest) -> StreamingHttpResponse:
+    """Make two records while an async response is being sent."""
+
+    async def parts() -> AsyncIterator[str]:
+        for name in "ab":
+            owner = await Owner.objects.acreate(name=name)
+            yield owner.name
+
+    return StreamingHttpResponse(parts())
+
+
 urlpatterns = [
+    path("stream/", stream),
+    path("async-stream/", stream_async),
     path("change/", change),
     path("late/", authenticate_and_change),
     path("async-change/", change_async),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
@@ -21,7 +21,7 @@ from sync.publishing import head, publish
 from sync.reading import changes_since
 from sync.retention import prune
 
-READS: Final = 40
+READS: Final = 20
 BEHIND: Final = 1000
 SNAPSHOT_PAGE: Final = 200
 RECORD_ENTRIES: Final = 10
@@ -33,8 +33,9 @@ PRUNE_BATCH: Final = 1000
 PRUNES: Final = 5
 
 PAGE, SNAPSHOT, HISTORY = "catch-up page", "snapshot, first page", "object history"
-PUBLISH, PRUNE = "publish pass", "prune batch"
-MEASURES: Final = (PAGE, SNAPSHOT, HISTORY, PUBLISH, PRUNE)
+PUBLISH, PUBLISH_CORE = "publish pass", "publish pass, core busy"
+PRUNE = "prune batch"
+MEASURES: Final = (PAGE, SNAPSHOT, HISTORY, PUBLISH, PUBLISH_CORE, PRUNE)
 
 PASS_RATE, CORE_RATE = "publish pass, changes/s", "publish pass, changes per second of one core"
 BACKLOG_RATE = "backlog of 100,000, changes/s"
@@ -44,27 +45,34 @@ RATES: Final = (PASS_RATE, CORE_RATE, BACKLOG_RATE, BACKLOG_CORE_RATE)
 
 def measure(size: int) -> dict[str, float]:
     """Return the median seconds of every measure on the log as it is, and the publishing rates in
-    changes a second; the log has grown afterwards."""
-    found = {
-        PAGE: median_of(READS, lambda run: catch_up()),
-        SNAPSHOT: median_of(READS, lambda run: snapshot()),
-        HISTORY: median_of(READS, lambda run: object_history(run, size)),
+    changes a second; the log has grown afterwards.
+
+    Reading comes in turns with publishing, so that a busy moment of the machine meets only some.
+    """
+    reads: dict[str, list[float]] = {name: [] for name in READING}
+    passes: list[Published] = []
+    for run in range(1, PASSES + 1):
+        for name, read in READING.items():
+            reads[name] += times(READS, lambda turn, run=run, read=read: read(turn * run, size))
+        with on_one_core():
+            passes.append(publish_pass(PASS, size, run))
+    pruned = prune_batches()
+    with on_one_core():
+        backlog = publish_pass(BACKLOG, size, PASSES + 1)
+    found = {name: median(taken) for name, taken in reads.items()}
+    found |= {PUBLISH: median(one.clock for one in passes), PRUNE: median(pruned)}
+    found[PUBLISH_CORE] = median(one.core for one in passes)
+    found |= {PASS_RATE: PASS / found[PUBLISH], CORE_RATE: PASS / found[PUBLISH_CORE]}
+    return found | {
+        BACKLOG_RATE: BACKLOG / backlog.clock,
+        BACKLOG_CORE_RATE: BACKLOG / backlog.core,
     }
-    with on_one_core():
-        passes = [publish_pass(PASS, size, run) for run in range(1, PASSES + 1)]
-    found[PUBLISH] = median(wall for wall, _ in passes)
-    found[PASS_RATE] = PASS / found[PUBLISH]
-    found[CORE_RATE] = PASS / median(core for _, core in passes)
-    found[PRUNE] = median(prune_batches())
-    with on_one_core():
-        wall, core = publish_pass(BACKLOG, size, PASSES + 1)
-    return found | {BACKLOG_RATE: BACKLOG / wall, BACKLOG_CORE_RATE: BACKLOG / core}
 
 
-def median_of(runs: int, read: Callable[[int], Any]) -> float:
-    """Return the median time; the first run, for which nothing is in memory, does not count."""
+def times(runs: int, read: Callable[[int], Any]) -> list[float]:
+    """Return the time of each run but the first, for which nothing is in memory."""
     read(runs)
-    return median(timed(lambda run=run: read(run)) for run in range(runs))
+    return [timed(lambda turn=turn: read(turn)) for turn in range(runs)]
 
 
 def timed(act: Callable[[], Any]) -> float:
@@ -73,7 +81,7 @@ def timed(act: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def catch_up() -> None:
+def catch_up(run: int, size: int) -> None:
     """Read the page of a client that is so many changes behind."""
     end = head("default")
     start = SyncLog.objects.get(seq=end.seq - BEHIND)
@@ -82,7 +90,7 @@ def catch_up() -> None:
         raise AssertionError(f"not a page of changes: {page.position}")
 
 
-def snapshot() -> None:
+def snapshot(run: int, size: int) -> None:
     page = changes_since(None, filling.AUDIENCES, limit=SNAPSHOT_PAGE)
     if len(page.changes) < SNAPSHOT_PAGE // 2:
         raise AssertionError(f"only {len(page.changes)} changes in the first page")
@@ -98,10 +106,8 @@ def object_history(run: int, size: int) -> None:
         differences(entry)
 
 
-def publish_pass(count: int, size: int, run: int) -> tuple[float, float]:
-    """Add changes that wait for a number, publish them all, and return how long that took, and for
-    how long a core was busy with it: in this process and in the one of PostgreSQL that serves it.
-    """
+def publish_pass(count: int, size: int, run: int) -> Published:
+    """Add changes that wait for a number, publish them all, and return how long that took."""
     filling.add_pending(count, size, run)
     before, pids = head("default").seq, [os.getpid(), served_by()]
     busy = sum(map(core_seconds, pids))
@@ -110,7 +116,18 @@ def publish_pass(count: int, size: int, run: int) -> tuple[float, float]:
     numbered = head("default").seq - before
     if numbered != count:
         raise AssertionError(f"{numbered} of {count} changes were published")
-    return seconds, busy or seconds
+    return Published(seconds, busy or seconds)
+
+
+class Published(NamedTuple):
+    """Seconds by the clock, and seconds for which a core was busy: with this process and with the
+    one of PostgreSQL that serves it."""
+
+    clock: float
+    core: float
+
+
+READING: Final = {PAGE: catch_up, SNAPSHOT: snapshot, HISTORY: object_history}
 
 
 def core_seconds(pid: int) -> float:

@@ -27,7 +27,7 @@ from benchmarks.servers import database, prepare  # noqa: E402
 GROWTH_GOAL = 1.3
 RATE_GOAL = 10_000
 SMALLEST = 1_000
-# A batch of one write-ahead log beside the tables, whatever their size.
+# The write-ahead log and what sorting takes, beside the tables and whatever their size.
 SPARE_BYTES = 6 * 1024**3
 
 Found = dict[int, dict[str, float]]
@@ -40,7 +40,7 @@ def arguments() -> argparse.Namespace:
         type=lambda text: int(text.replace("_", "")),
         nargs="+",
         default=[10_000, 1_000_000, 10_000_000],
-        help="entries of the log (10000 1000000 10000000, which takes 13 GB of disk)",
+        help="entries of the log (10000 1000000 10000000, which needs 18 GB of free disk)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
     parser.add_argument(

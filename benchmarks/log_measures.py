@@ -99,7 +99,7 @@ def snapshot(run: int, size: int) -> None:
 def object_history(run: int, size: int) -> None:
     """Read every entry of one record and what each changed."""
     table, record = filling.record_with(RECORD_ENTRIES, run, size)
-    entries = list(SyncLog.objects.filter(table=table, record_id=record).order_by("-seq"))
+    entries = list(SyncLog.objects.of_record(table, record).order_by("-seq"))
     if len(entries) < RECORD_ENTRIES:
         raise AssertionError(f"{table} {record} has {len(entries)} entries")
     for entry in entries[:RECORD_ENTRIES]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import uuid
 from collections.abc import Iterator
 from typing import Final
@@ -13,6 +14,37 @@ from sync.models import SyncLog
 
 CHUNK: Final = 1000
 """Entries held in memory while one large transaction is numbered."""
+
+
+@dataclasses.dataclass(slots=True)
+class Pending:
+    """An entry that is being published: making a model instance of it would take longer than
+    publishing it. The fields are columns of the log, in the order they are read in."""
+
+    pk: int
+    table: str
+    record_id: str
+    action: str
+    data: str
+    audience: str
+    cause: str
+    redacted: str | None
+    transaction: uuid.UUID
+    actor_id: str
+    actor: str
+    source: str
+    client_id: str
+    request_id: str
+    reason: str
+    recorded_at: datetime.datetime
+    seq: int | None = None
+    published_at: datetime.datetime | None = None
+    changed: str | None = None
+    event: str = ""
+    latest: bool = False
+
+
+_READ: Final = tuple(field.name for field in dataclasses.fields(Pending))[:16]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,19 +59,20 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self.transactions)
 
-    def chunks(self, using: str) -> Iterator[list[SyncLog]]:
+    def chunks(self, using: str) -> Iterator[list[Pending]]:
         """Yield the entries in order; a single transaction may be of any size, so it comes in
         parts."""
         pending = SyncLog.objects.using(using).pending()
         if len(self.transactions) > 1:
             rank = {transaction: index for index, transaction in enumerate(self.transactions)}
-            found = [e for e in pending.filter(pk__lte=self.last) if e.transaction in rank]
+            upto = pending.filter(pk__lte=self.last).values_list(*_READ)
+            found = [one for row in upto if (one := Pending(*row)).transaction in rank]
             yield sorted(found, key=lambda entry: (rank[entry.transaction], entry.pk))
             return
         last, own = 0, pending.filter(transaction__in=self.transactions)
-        while chunk := list(own.filter(pk__gt=last).order_by("pk")[:CHUNK]):
-            last = chunk[-1].pk
-            yield chunk
+        while rows := list(own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]):
+            last = rows[-1][0]
+            yield [Pending(*row) for row in rows]
 
 
 def next_batch(using: str, size: int) -> Batch:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from django.db import connections
 
+from sync.batches import Pending
 from sync.models import SyncLog
 
 _COLUMNS: Final = {
@@ -18,34 +20,37 @@ _COLUMNS: Final = {
 }
 """The columns that an entry gets its values of when it is published, with PostgreSQL's types."""
 
+_encode: Final = msgspec.json.encode
+
 _NUMBER: Final = (
     f"UPDATE sync_log SET {', '.join(f'{name} = %s' for name in _COLUMNS)} WHERE id = %s"
 )
 
-_NUMBER_ARRAYS: Final = (
+_NUMBER_JSON: Final = (
     f"UPDATE sync_log SET {', '.join(f'{name} = new.{name}' for name in _COLUMNS)}"
-    f" FROM unnest({', '.join(f'%s::{kind}[]' for kind in (*_COLUMNS.values(), 'bigint'))})"
-    f" AS new({', '.join(_COLUMNS)}, id) WHERE sync_log.id = new.id"
+    f" FROM json_to_recordset(%s::json)"
+    f" AS new({', '.join(f'{n} {kind}' for n, kind in _COLUMNS.items())}, id bigint)"
+    " WHERE sync_log.id = new.id"
 )
 
 
-def store(using: str, entries: Sequence[SyncLog]) -> None:
+def store(using: str, entries: Sequence[Pending]) -> None:
     """Write the numbers of entries, and what was found out about them; only in the transaction
     that holds the head's lock."""
     if not entries:
         return
     connection = connections[using]
-    adapt = connection.ops.adapt_datetimefield_value
-    rows = [
-        (e.seq, adapt(e.published_at), e.changed, e.event, e.latest, e.pk)  # as in _COLUMNS
-        for e in entries
-    ]
+    rows = [(e.seq, e.published_at, e.changed, e.event, e.latest, e.pk) for e in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            arrays: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
-            cursor.execute(_NUMBER_ARRAYS, arrays)
-        else:
-            cursor.executemany(_NUMBER, rows)
+            names = (*_COLUMNS, "id")
+            cursor.execute(
+                _NUMBER_JSON,
+                [_encode([dict(zip(names, row, strict=True)) for row in rows]).decode()],
+            )
+            return
+        adapt: Any = connection.ops.adapt_datetimefield_value
+        cursor.executemany(_NUMBER, [(seq, adapt(time), *rest) for seq, time, *rest in rows])
 
 
 def supersede(using: str, ids: Sequence[int]) -> None:

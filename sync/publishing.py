@@ -16,7 +16,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from sync import numbering
-from sync.batches import next_batch
+from sync.batches import Pending, next_batch
 from sync.conf import conf
 from sync.cursor import Position
 from sync.locking import head, lock_head, read_committed
@@ -73,11 +73,11 @@ def _is_inside_a_transaction(using: str) -> bool:
     return any(not block._from_testcase for block in blocks)
 
 
-def _number(using: str, locked: LogHead, entries: list[SyncLog]) -> list[SyncLog]:
+def _number(using: str, locked: LogHead, entries: list[Pending]) -> list[SyncLog]:
     """Give entries their numbers, and times that grow with them: a client that asks by time alone
     could not get beyond a page of equal ones."""
     history = Supersession(using, entries)
-    kept: list[SyncLog] = []
+    kept: list[Pending] = []
     moved: list[SyncLog] = []
     for entry in entries:
         left = history.follow(entry)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from sync import codec
+from sync.batches import Pending
 from sync.conf import conf
 from sync.events import event_name
 from sync.models import MOVED, REDACTED, SyncLog
@@ -46,7 +47,7 @@ class Supersession:
     Entries must be given in publishing order. Only valid under the head's lock.
     """
 
-    def __init__(self, using: str, entries: Iterable[SyncLog]) -> None:
+    def __init__(self, using: str, entries: Iterable[Pending]) -> None:
         self.superseded: list[int] = []
         """Ids of entries published earlier that are no longer the latest."""
         self.dropped: list[int] = []
@@ -54,7 +55,7 @@ class Supersession:
         self._holders: defaultdict[tuple[str, str], dict[str, Holder]] = defaultdict(dict)
         self._load(using, entries)
 
-    def follow(self, entry: SyncLog) -> SyncLog | None:
+    def follow(self, entry: Pending) -> SyncLog | None:
         """Fill in what the entry is, compared with what precedes it.
 
         Returns the `delete` entry for the audience the record has moved away from, to be
@@ -76,12 +77,12 @@ class Supersession:
         self._take_over(holders, entry)
         return moved
 
-    def drops(self, entry: SyncLog) -> bool:
+    def drops(self, entry: Pending) -> bool:
         """Tell whether the entry that was followed last is not kept."""
         return bool(self.dropped) and self.dropped[-1] == entry.pk
 
     def _move_away(
-        self, holders: dict[str, Holder], before: Holder | None, entry: SyncLog
+        self, holders: dict[str, Holder], before: Holder | None, entry: Pending
     ) -> SyncLog | None:
         if before is None or before.action == _DELETE or before.audience == entry.audience:
             return None
@@ -105,7 +106,7 @@ class Supersession:
         self._take_over(holders, moved)
         return moved
 
-    def _take_over(self, holders: dict[str, Holder], entry: SyncLog) -> None:
+    def _take_over(self, holders: dict[str, Holder], entry: Holder) -> None:
         replaced = holders.pop(entry.audience, None)
         if replaced is not None:
             replaced.latest = False
@@ -114,7 +115,7 @@ class Supersession:
         entry.latest = True
         holders[entry.audience] = entry
 
-    def _load(self, using: str, entries: Iterable[SyncLog]) -> None:
+    def _load(self, using: str, entries: Iterable[Pending]) -> None:
         ids: defaultdict[str, set[str]] = defaultdict(set)
         for entry in entries:
             ids[entry.table].add(entry.record_id)
@@ -142,9 +143,9 @@ def _newest(holders: dict[str, Holder]) -> Holder | None:
     return own[-1] if own else None
 
 
-def _changed(before: Holder | None, entry: SyncLog) -> list[str] | None:
+def _changed(before: Holder | None, entry: Pending) -> list[str] | None:
     if before is None or entry.action != _UPDATE or before.action == _DELETE:
         return None
     if entry.cause == REDACTED:  # heard in any case, though the entry before was blanked as well
-        return entry.redacted_names
+        return list(codec.from_json(entry.redacted or "[]"))
     return codec.changed_fields(before.data, entry.data)

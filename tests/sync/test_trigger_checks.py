@@ -36,7 +36,7 @@ def test_triggers_that_are_current_are_nothing_to_tell_of(postgresql):
 def test_a_check_without_a_database_asks_none(postgresql, django_assert_num_queries):
     execute("DROP TRIGGER sync_hub_insert ON testapp_owner")
     with django_assert_num_queries(0):
-        assert run_checks(tags=["sync"]) == []
+        assert run_checks(tags=["sync"], databases=[]) == []
 
 
 def test_a_table_without_triggers_is_an_error(postgresql):

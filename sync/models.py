@@ -125,7 +125,9 @@ class SyncLog(models.Model):
         # An entry is in few of them when it is recorded, and in the others once it is published.
         indexes = [
             PartialIndex(fields=["id"], where=Q(seq__isnull=True), name="sync_log_pending"),
-            models.Index(fields=["transaction"], name="sync_log_transaction"),
+            PartialIndex(
+                fields=["transaction"], where=Q(seq__isnull=True), name="sync_log_transaction"
+            ),
             PartialIndex(
                 fields=["seq"], where=Q(seq__isnull=False), unique=True, name="sync_log_seq"
             ),

@@ -15,6 +15,10 @@ class Migration(migrations.Migration):
         ),
         migrations.RemoveIndex(
             model_name="synclog",
+            name="sync_log_transaction",
+        ),
+        migrations.RemoveIndex(
+            model_name="synclog",
             name="sync_log_newest",
         ),
         migrations.RemoveIndex(
@@ -49,6 +53,14 @@ class Migration(migrations.Migration):
             model_name="synclog",
             index=sync.indexes.PartialIndex(
                 fields=["id"], name="sync_log_pending", where=models.Q(("seq__isnull", True))
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="synclog",
+            index=sync.indexes.PartialIndex(
+                fields=["transaction"],
+                name="sync_log_transaction",
+                where=models.Q(("seq__isnull", True)),
             ),
         ),
         migrations.AddIndex(

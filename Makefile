@@ -15,7 +15,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak clean
-.PHONY: bench-capture bench-log bench-memory
+.PHONY: bench-capture bench-log bench-memory bench-verify
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-log: $(BENCH_VENV)/bench.stamp ## time the log at 10 thousand, 1 million a
 
 bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a million rows (ARGS="--rows 100000")
 	@$(BENCH_VENV)/bin/python benchmarks/memory.py $(ARGS)
+
+bench-verify: $(VENV)/dev.stamp ## find and repair differences planted among a million rows (ARGS="--rows 100000")
+	@$(PY) benchmarks/verify.py $(ARGS)
 
 clean: ## remove the environment and build products, keep the data in var/
 	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -19,6 +19,7 @@ SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`|(?:SYNC|REALTIME)\[\"([A-Z_]+)\"\]
 ELSEWHERE = {
     *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY"),
     *("SECURE_COOKIES", "VAR_DIR", "CONN_MAX_AGE", "SET_NULL", "SET_DEFAULT", "DB_CASCADE"),
+    *("DB_SET_NULL", "DB_SET_DEFAULT"),
 }
 
 

@@ -10,6 +10,8 @@ PYTHON_NEWEST ?= $(firstword $(foreach python,python3.14 python3.13 python3.12 \
 	$(wildcard $(foreach minor,14 13 12,$(PYENV_ROOT)/versions/3.$(minor).*/bin/python)),\
 	$(shell $(python) -c 'import ssl, sqlite3, venv' 2>/dev/null && echo $(python))))
 ARGS ?=
+# Which databases the tests run on, one after the other; empty: all that are there.
+DATABASES ?=
 # What is named in ARGS replaces this: MariaDB and the newest Django concern `sync` alone.
 PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
@@ -24,13 +26,15 @@ run: $(VENV)/runtime.stamp ## start the hub on 127.0.0.1:8000 (ARGS="--port 8001
 	@$(PY) manage.py hub_run $(ARGS)
 
 test: $(VENV)/dev.stamp ## test everything on SQLite and PostgreSQL, tests/sync on MariaDB (ARGS="-k cursor" for a part)
-	@set -e; databases=$$($(PY) -m tests.support.databases); for database in $$databases; do \
+	@set -e; databases="$(DATABASES)"; test -n "$$databases" || databases=$$($(PY) -m tests.support.databases); \
+	for database in $$databases; do \
 		case $$database in mariadb) part="$(PART)";; *) part=;; esac; \
 		HUB_TEST_DATABASE=$$database $(PY) -m pytest $$part $(ARGS); \
 	done
 
 test-newest: $(VENV_NEWEST)/dev.stamp ## test tests/sync with the newest Django, on each database
-	@set -e; databases=$$($(PY_NEWEST) -m tests.support.databases); for database in $$databases; do \
+	@set -e; databases="$(DATABASES)"; test -n "$$databases" || databases=$$($(PY_NEWEST) -m tests.support.databases); \
+	for database in $$databases; do \
 		HUB_TEST_DATABASE=$$database $(PY_NEWEST) -m pytest $(PART) $(ARGS); \
 	done
 

@@ -61,14 +61,14 @@ def test_mariadb_starts_takes_sql_and_stops(mariadb):
         cursor.execute("SELECT 6 * 7")
         assert cursor.fetchone() == (42,)
     mariadb.stop()
-    with pytest.raises(pymysql.err.OperationalError):
+    with pytest.raises(pymysql.OperationalError):
         mariadb.connect()
 
 
 def test_mariadb_lets_nobody_in_without_the_password_of_the_run(mariadb):
     mariadb.start()
     for user in (USER, "root"):
-        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
             pymysql.connect(host=HOST, port=mariadb.port, user=user)
     mariadb.stop()
 

@@ -7,21 +7,25 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pymysql
 import pytest
 from redis.exceptions import ConnectionError as RedisGone
 
 from tests.support.environment import ROOT
 from tests.support.guardian import is_alive
-from tests.support.loopback import ServerFailed
+from tests.support.loopback import HOST, ServerFailed
 from tests.support.manage import manage
+from tests.support.mariadb import USER, MariaDbServer, find_server
 from tests.support.postgres import PostgresServer
 from tests.support.replica import Replica
+from tests.support.require import lacking
 from tests.support.threads import in_threads
 
 RUN_THAT_IS_KILLED = """
 import os, signal
 from tests.support.postgres import PostgresServer
 from tests.support.replica import Replica
+from tests.support.require import lacking
 from tests.support.redis import RedisServer
 redis, postgres = RedisServer().start(), PostgresServer()
 postgres.start()
@@ -39,6 +43,34 @@ def test_postgresql_starts_takes_sql_and_stops():
     server.stop()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(server.url, connect_timeout=5)
+
+
+@pytest.fixture
+def mariadb() -> MariaDbServer:
+    try:
+        return MariaDbServer()
+    except ServerFailed as failure:
+        if find_server() is None:
+            lacking("mariadb", str(failure))
+        raise
+
+
+def test_mariadb_starts_takes_sql_and_stops(mariadb):
+    mariadb.start()
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 6 * 7")
+        assert cursor.fetchone() == (42,)
+    mariadb.stop()
+    with pytest.raises(pymysql.OperationalError):
+        mariadb.connect()
+
+
+def test_mariadb_lets_nobody_in_without_the_password_of_the_run(mariadb):
+    mariadb.start()
+    for user in (USER, "root"):
+        with pytest.raises(pymysql.OperationalError, match="Access denied"):
+            pymysql.connect(host=HOST, port=mariadb.port, user=user)
+    mariadb.stop()
 
 
 def test_redis_comes_back_empty_on_its_port_after_a_kill(redis_server):

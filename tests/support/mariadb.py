@@ -159,7 +159,7 @@ class MariaDbServer:
         self._process = process
 
     def _answers(self) -> bool | None:
-        with contextlib.suppress(pymysql.err.OperationalError), self.connect():
+        with contextlib.suppress(pymysql.OperationalError), self.connect():
             return True
         return None
 

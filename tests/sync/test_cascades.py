@@ -14,6 +14,7 @@ from sync.models import SyncLog
 from tests.support.state import database_state
 from tests.support.threads import with_own_connection
 from tests.sync.observing import Statements, applied, brief, delete, recorded, update
+from tests.sync.waiting import SECONDS, wait_until_somebody_waits_for_a_lock
 from tests.testapp.models import Owner, Unseen
 
 if not hasattr(models, "DB_CASCADE"):
@@ -134,26 +135,29 @@ def test_a_child_that_arrives_while_its_parent_goes_is_not_lost():
     if not connection.features.has_select_for_update:
         pytest.skip("one writer at a time")
     plot = Plot.objects.create()
-    expected, inserted, begun = [delete(plot)], Event(), Event()
+    expected, inserted, waits = [delete(plot)], Event(), Event()
 
     def insert_a_child() -> None:
         with transaction.atomic():
             tree = Tree.objects.create(plot_id=plot.pk)
             expected.append(delete(tree))
+            if connection.features.can_defer_constraint_checks:
+                connection.check_constraints()  # and hold the parent, else only the commit does
             inserted.set()
-            assert begun.wait(30)
+            assert waits.wait(SECONDS)
 
-    def note_the_lock(execute, sql, params, many, context):
-        if "FOR UPDATE" in sql:
-            begun.set()
-        return execute(sql, params, many, context)
+    def note_the_wait() -> None:
+        wait_until_somebody_waits_for_a_lock()
+        waits.set()
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(2) as pool:
         writer = pool.submit(with_own_connection, insert_a_child)
-        assert inserted.wait(30)
+        assert inserted.wait(SECONDS)
         before = database_state()
-        with recorded() as entries, connection.execute_wrapper(note_the_lock):
+        noting = pool.submit(with_own_connection, note_the_wait)
+        with recorded() as entries:
             Plot.objects.all().delete()
+        noting.result()
         writer.result()
     assert [e for e in brief(entries) if e[2] == "delete"] == expected
     assert applied(before, entries) == database_state() == {}

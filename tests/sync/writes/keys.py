@@ -7,7 +7,7 @@ import uuid
 from django.db.models import F
 
 from tests.sync.observing import delete, insert, update
-from tests.sync.writes.table import Steps, on_conflict, write, write_of_a_key
+from tests.sync.writes.table import Steps, on_conflict, write
 from tests.testapp.models import Seat, Ticket
 
 
@@ -70,7 +70,7 @@ def upsert_of_a_composite_key() -> Steps:
     yield [update(old), insert(new)]
 
 
-@write_of_a_key
+@write
 def change_of_a_uuid_key() -> Steps:
     ticket = Ticket.objects.create(subject="a")
     Ticket.objects.create(subject="b")
@@ -80,7 +80,7 @@ def change_of_a_uuid_key() -> Steps:
     yield [gone, insert(other)]
 
 
-@write_of_a_key
+@write
 def change_of_one_column_of_a_composite_key() -> Steps:
     seats = [Seat.objects.create(room="blue", number=number) for number in (1, 2)]
     gone = [delete(seat) for seat in seats]
@@ -89,7 +89,7 @@ def change_of_one_column_of_a_composite_key() -> Steps:
     yield gone + [insert(seat) for seat in Seat.objects.all()]
 
 
-@write_of_a_key
+@write
 def change_of_a_key_to_itself() -> Steps:
     ticket = Ticket.objects.create(subject="a")
     yield
@@ -97,7 +97,7 @@ def change_of_a_key_to_itself() -> Steps:
     yield [update(ticket)]
 
 
-@write_of_a_key
+@write
 def change_of_a_key_that_matches_nothing() -> Steps:
     Ticket.objects.create(subject="a")
     yield

@@ -30,7 +30,6 @@ class Write:
     """One row of the table."""
 
     steps: Callable[[], Steps]
-    changes_key: bool
 
     def __str__(self) -> str:
         return self.steps.__name__
@@ -41,13 +40,7 @@ WRITES: list[Write] = []
 
 def write(steps: Callable[[], Steps]) -> Callable[[], Steps]:
     """Add a row."""
-    WRITES.append(Write(steps, changes_key=False))
-    return steps
-
-
-def write_of_a_key(steps: Callable[[], Steps]) -> Callable[[], Steps]:
-    """Add a row that changes primary keys, which needs a database that returns rows."""
-    WRITES.append(Write(steps, changes_key=True))
+    WRITES.append(Write(steps))
     return steps
 
 

@@ -109,9 +109,9 @@ def _update_returning(original: Execute) -> Execute:
 
 def _delete(original: Execute) -> Execute:
     def execute_sql(self: Compiler, result_type: Any) -> Any:
-        if cascades.reaches(self, _own_shape_of):
+        if cascades.reaches(self, _shape_of):
             write = functools.partial(unwatched, original)
-            return cascades.delete(self, write, result_type, _own_shape_of)
+            return cascades.delete(self, write, result_type, _shape_of)
         shape = _shape(self)
         if shape is None:
             return unwatched(original, self, result_type)
@@ -151,12 +151,6 @@ def _save_of_a_fixture(original: Execute) -> Execute:
 
 def _shape(compiler: Compiler) -> Shape | None:
     return _shape_of(compiler.connection, compiler.query.get_meta())
-
-
-def _own_shape_of(connection: Any, meta: Any) -> Shape | None:
-    """Return the shape of a table that no trigger records."""
-    shape = _shape_of(connection, meta)
-    return None if shape and captors.is_captor(connection, shape.table) else shape
 
 
 def _shape_of(connection: Any, meta: Any) -> Shape | None:

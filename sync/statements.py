@@ -1,8 +1,8 @@
 """Executes a write and reads back exactly the rows it touched.
 
-Where the database can return rows from a write (PostgreSQL, SQLite), the write itself does; else
-(MariaDB, MySQL) the rows are locked and read around it, in the same transaction. Either way the
-rows are what the database holds, never an attribute or an expression that was meant to be saved.
+Where the database can return rows from a write (PostgreSQL, SQLite; MariaDB from an insert), the
+write itself does; else the rows are locked and read around it, in the same transaction. Either way
+they are what the database holds, never an attribute or an expression that was meant to be saved.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models.signals import post_save
 
 import sync
@@ -259,3 +259,17 @@ def test_what_is_told_is_json_whatever_the_context_holds():
             cursor.execute("SELECT current_setting('sync_hub.context')")
             said = json.loads(cursor.fetchone()[0])
     assert (said["reason"], said["actor"]) == ("'; DROP TABLE testapp_owner; --", "%s")
+
+
+@pytest.mark.skipif(
+    not hasattr(models, "DB_CASCADE"), reason="Django before 6.1 has no actions of the database"
+)
+def test_what_the_database_deletes_for_an_unregistered_parent_is_explained():
+    from tests.testapp.spreading import Bottle, Cellar
+
+    cellar = Cellar.objects.create()
+    Bottle.objects.create(cellar=cellar)
+    with recorded() as entries, sync.context(actor="ada", reason="flood"):
+        cellar.delete()
+    assert [(entry.table, entry.action) for entry in entries] == [(Bottle._meta.db_table, "delete")]
+    assert [(entry.actor, entry.reason) for entry in entries] == [("ada", "flood")]

@@ -1,23 +1,32 @@
-"""Who a connection belongs to, and what that user may hear. Runs on the hub's threads."""
+"""Who a connection belongs to. Runs on the hub's threads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
 from importlib import import_module
 from typing import Any
 
-from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest, parse_cookie
-from django.utils.module_loading import import_string
 
-from realtime.client_ids import belongs_to, generated_client_id
-from realtime.connection import Identity
 from realtime.devices import device_of_token
+from realtime.errors import BadToken, Revoked
+from realtime.grants import Grant
 from realtime.origins import Headers, header_values
-from sync.conf import conf as sync_conf
-from sync.registry import EVERYONE
+
+
+def session_grant(headers: Headers) -> Grant | None:
+    """Return what the handshake's session cookie grants, if there is a session."""
+    user = session_user(headers)
+    return None if user is None else Grant(user, functools.partial(_renew_session, headers))
+
+
+def _renew_session(headers: Headers) -> Grant:
+    found = session_grant(headers)
+    if found is None:
+        raise Revoked("The session has ended.")
+    return found
 
 
 def session_user(headers: Headers) -> Any | None:
@@ -32,9 +41,16 @@ def session_user(headers: Headers) -> Any | None:
     return user if user.is_authenticated and user.is_active else None
 
 
-def token_user(token: str) -> Any:
-    """Return the user of a token, or raise `BadToken`."""
-    return device_of_token(token).user
+def token_grant(token: str, scope: Any) -> Grant:
+    """Return what a token grants, or raise `BadToken`."""
+    return Grant(device_of_token(token).user, functools.partial(_renew_token, token, scope))
+
+
+def _renew_token(token: str, scope: Any) -> Grant:
+    try:
+        return token_grant(token, scope)
+    except BadToken as error:
+        raise Revoked(str(error)) from None
 
 
 def bearer_token(headers: Headers) -> str | None:
@@ -44,26 +60,3 @@ def bearer_token(headers: Headers) -> str | None:
         if scheme.lower() == "bearer":
             return token.strip()
     return None
-
-
-def identify(user: Any, client_id: str | None) -> Identity:
-    """Return who is connected, with a client id that is bound to the user.
-
-    An id that belongs to another user is not given; a generated one takes its place.
-    """
-    audiences = frozenset(audiences_for(user))
-    if client_id is None or not belongs_to(client_id, user):
-        client_id = generated_client_id(user)
-    return Identity(user, client_id, audiences)
-
-
-def audiences_for(user: Any) -> Iterable[str]:
-    """Return the audiences a user belongs to: what the host's function says, else everyone."""
-    path = sync_conf().AUDIENCES
-    if not path:
-        return [EVERYONE]
-    function = import_string(path)
-    found: Iterable[str] = (
-        async_to_sync(function)(user) if iscoroutinefunction(function) else function(user)
-    )
-    return found

@@ -42,6 +42,8 @@ class Conf:
     """How long a connection may stay without a user before it is closed with 4006."""
     HEARTBEAT: float = 25.0
     """How often a client is asked to send `ping`."""
+    RECHECK_INTERVAL: float = 60.0
+    """How often the rights of each connection are looked up, for what no `refresh` announced."""
     ALLOWED_ORIGINS: tuple[str, ...] = ()
     """Origins (scheme://host[:port]) that may use cookies besides those of ALLOWED_HOSTS."""
     TOKEN_ORIGIN_SCHEMES: tuple[str, ...] = ("app", "capacitor", "file", "ionic", "tauri")

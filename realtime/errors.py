@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from realtime.codes import CloseCode
 from sync.errors import InvalidCursor, InvalidSince
 
 
@@ -83,10 +84,27 @@ class RateLimited(RealtimeError):
     retryable = True
 
 
-class BadToken(RealtimeError):
-    """A token opens nothing, for whatever reason."""
+class EndsConnection(RealtimeError):
+    """The base of the errors that a connection does not outlive; `close_code` says why."""
 
     code = ErrorCode.UNAUTHENTICATED
+    close_code = CloseCode.BAD_TOKEN
+
+
+class BadToken(EndsConnection):
+    """A token opens nothing, for whatever reason."""
+
+
+class Revoked(EndsConnection):
+    """A connection's credential lets nobody in any more, or there is nothing left to hear."""
+
+    close_code = CloseCode.REVOKED
+
+
+class TokenExpired(EndsConnection):
+    """A connection's credential was good until now."""
+
+    close_code = CloseCode.TOKEN_EXPIRED
 
 
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:

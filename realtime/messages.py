@@ -18,6 +18,9 @@ Cursor = Annotated[str, Meta(max_length=64)]
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*$")]
 Names = Annotated[list[Name], Meta(max_length=256)]
 
+# As many as fit into a message: what a client holds, and not what it chooses.
+HeldNames = list[Name]
+
 
 class _Message(msgspec.Struct, tag_field="type", rename="camel", omit_defaults=True):
     """A frame; fields left at UNSET or None are not sent."""
@@ -48,6 +51,7 @@ class Hello(_Message, tag="hello", kw_only=True):
     token: Annotated[str, Meta(max_length=8192)] | None = None
     client_id: str | None = None
     cursor: Cursor | None = None
+    held_audiences: HeldNames | None = None
     tables: Names | None = None
     audiences: Names | None = None
     batch: bool = False
@@ -86,6 +90,7 @@ class SyncResponse(_Message, tag="sync_response", kw_only=True):
     cursor: str | UnsetType = UNSET
     has_more: bool
     reset: bool | UnsetType = UNSET
+    audiences: list[str] | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 
@@ -111,10 +116,20 @@ class Welcome(_Message, tag="welcome", kw_only=True):
     client_id: str
     epoch: str
     audiences: list[str]
+    lost: list[str] | UnsetType = UNSET
     heartbeat: float
     limits: Limits
     cursor: str | UnsetType = UNSET
     id: Id | UnsetType = UNSET
+
+
+class Audiences(_Message, tag="audiences", kw_only=True):
+    """The rights of the connection's user have changed; `lost` is to be forgotten."""
+
+    audiences: list[str]
+    gained: list[str]
+    lost: list[str]
+    timestamp: str
 
 
 class ErrorMessage(_Message, tag="error", kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 
 from django.conf import settings
@@ -75,3 +76,49 @@ class Presence(models.Model):
 
     def __str__(self) -> str:
         return self.client_id
+
+
+class Right(models.Model):
+    """That a user held an audience, from when to when. Null for the times from ever and to now."""
+
+    user_id = models.CharField(_("user id"), max_length=255)
+    audience = models.CharField(_("audience"), max_length=255)
+    gained_at = models.DateTimeField(_("gained at"), null=True)
+    gained_seq = models.BigIntegerField(_("gained at position"), null=True)
+    lost_at = models.DateTimeField(_("lost at"), null=True)
+    lost_seq = models.BigIntegerField(_("lost at position"), null=True)
+
+    class Meta:
+        db_table = "hub_right"
+        verbose_name = _("right")
+        verbose_name_plural = _("rights")
+        indexes = [models.Index(fields=["user_id", "lost_at"], name="hub_right_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.audience}"
+
+    @property
+    def gained(self) -> tuple[datetime.datetime, int]:
+        """When it was gained, and where the log ended then."""
+        assert self.gained_at is not None and self.gained_seq is not None
+        return self.gained_at, self.gained_seq
+
+    @property
+    def lost(self) -> tuple[datetime.datetime, int]:
+        """When it was lost, and where the log ended then."""
+        assert self.lost_at is not None and self.lost_seq is not None
+        return self.lost_at, self.lost_seq
+
+
+class Notice(models.Model):
+    """That a user's rights may have changed: written in the transaction that changes them."""
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        db_table = "hub_notice"
+
+    def __str__(self) -> str:
+        return self.user_id

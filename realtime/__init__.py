@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from realtime.broadcasting import broadcast, send_to
     from realtime.presence import ConnectionInfo, client_count, connections
+    from realtime.refreshing import refresh
 
 __all__ = [
     "ConnectionInfo",
     "broadcast",
     "client_count",
     "connections",
+    "refresh",
     "send_to",
 ]
 
@@ -20,6 +22,7 @@ _HOMES = {
     "broadcast": "realtime.broadcasting",
     "client_count": "realtime.presence",
     "connections": "realtime.presence",
+    "refresh": "realtime.refreshing",
     "send_to": "realtime.broadcasting",
 }
 

@@ -60,9 +60,7 @@ async def test_a_writer_that_dies_after_its_commit_has_its_change_delivered(clie
     await is_whole(client)
 
 
-async def test_a_writer_that_dies_before_its_commit_leaves_nothing(
-    client, redis_server, project
-):
+async def test_a_writer_that_dies_before_its_commit_leaves_nothing(client, redis_server, project):
     died = await off_loop(
         manage, "shell", "-c", DIES_BEFORE_THE_COMMIT, redis_url=redis_server.url, check=False
     )

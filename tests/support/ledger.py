@@ -16,9 +16,7 @@ def seq_of(cursor: str | None) -> int:
     return 0 if position is None else position[1]
 
 
-def heard_after(
-    cursor: str | None, audiences: Collection[str] | None = None
-) -> list[SyncLog]:
+def heard_after(cursor: str | None, audiences: Collection[str] | None = None) -> list[SyncLog]:
     """Return every change that a client of these audiences, or of all, who stayed from this cursor
     on has to hear, in order."""
     entries = SyncLog.objects.published().filter(seq__gt=seq_of(cursor))
@@ -32,15 +30,15 @@ def everything_heard() -> list[SyncLog]:
     return [] if SyncLog.objects.pending().exists() else heard_after(None)
 
 
-def missed_since(
-    cursor: str | None, audiences: Collection[str] | None = None
-) -> list[SyncLog]:
+def missed_since(cursor: str | None, audiences: Collection[str] | None = None) -> list[SyncLog]:
     """Return what a client of these audiences, or of all, who comes back with this cursor has to be
     sent: the newest change of each record, in order."""
     entries = SyncLog.objects.filter(latest=True, seq__gt=seq_of(cursor))
     if audiences is not None:
         entries = entries.filter(audience__in=audiences)
-    return list(entries.order_by("seq"))
+    # A record that moved between two of the audiences has a newest change in each.
+    newest = {(entry.table, entry.record_id): entry for entry in entries.order_by("seq")}
+    return sorted(newest.values(), key=lambda entry: entry.seq)
 
 
 def numbers(entries: Iterable[SyncLog]) -> list[int]:

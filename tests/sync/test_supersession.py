@@ -12,7 +12,8 @@ from sync.publishing import publish
 from tests.sync.observing import pending, published
 from tests.testapp.models import Memo, Owner, Stock
 
-pytestmark = pytest.mark.django_db
+# Each write commits, and so is a transaction of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 A = uuid.UUID(int=1)

@@ -51,8 +51,9 @@ class Outcomes:
         """
         if self._is_cut:
             return
-        self._is_cut = len(entries) >= batches.CHUNK and len({one.transaction for one in entries}) == 1
-        self._writes = self._asked_for(entries[0].transaction) if self._is_cut else _seen(entries)
+        transactions = {entry.transaction for entry in entries}
+        self._is_cut = len(entries) >= batches.CHUNK and len(transactions) == 1
+        self._writes = self._asked_for(*transactions) if self._is_cut else _seen(entries)
 
     def is_last(self, entry: Pending) -> bool:
         """Tell whether the transaction writes the record no more after this entry."""

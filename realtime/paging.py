@@ -110,7 +110,14 @@ async def read(
     while True:
         asked, question = audiences(), connection.ask()
         page, confirmed = await in_database(
-            _page_and_rights, connection, start, asked, limit=limit, tables=tables, upto=upto
+            _page_and_rights,
+            connection,
+            start,
+            asked,
+            limit=limit,
+            tables=tables,
+            upto=upto,
+            heard=connection.permitted,
         )
         connection.on_confirmed(confirmed, question)
         # Its own answer counts as well: a newer one may be from before the page was read.

@@ -17,13 +17,13 @@ from typing import Final
 from realtime.codes import CloseCode
 from realtime.conf import conf
 from realtime.connection import Connection
-from realtime.database import in_database
 from realtime.encoding import sync_response
 from realtime.errors import Forbidden
 from realtime.messages import SyncRequest
+from realtime.pages import read_page
 from realtime.relay import Relay
 from sync.cursor import Position, parse_since
-from sync.reading import Page, changes_since
+from sync.reading import Page
 
 DRAIN_POLL: Final = 0.1
 """Seconds between looks at the unsent bytes of a connection that has to drain."""
@@ -148,8 +148,8 @@ async def _send_pages(
 
 
 async def _asked_page(connection: Connection, request: Request, upto: Position) -> Page:
-    return await in_database(
-        changes_since,
+    return await read_page(
+        connection,
         request.start,
         connection.audiences if request.audiences is None else request.audiences,
         limit=request.limit,
@@ -159,8 +159,8 @@ async def _asked_page(connection: Connection, request: Request, upto: Position) 
 
 
 async def _page(connection: Connection, start: Start, upto: Position) -> Page:
-    return await in_database(
-        changes_since, start, connection.audiences, tables=connection.tables, upto=upto
+    return await read_page(
+        connection, start, connection.audiences, tables=connection.tables, upto=upto
     )
 
 

@@ -13,6 +13,7 @@ from realtime.codes import CloseCode
 from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
+from realtime.limits import CatchUpBudget
 from realtime.messages import Goodbye, encode, given
 from realtime.transport import Transport
 from sync.cursor import Position
@@ -50,6 +51,10 @@ class Connection:
         self.transport = transport
         self.identity: Identity | None = None
         self.address = ""
+        self.device_id: int | None = None
+        self.app_version = ""
+        self.platform = ""
+        self.budget = CatchUpBudget()
         self.tables: frozenset[str] | None = None
         self.audiences: frozenset[str] = frozenset()
         self.batch = False

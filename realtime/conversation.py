@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 from collections.abc import Coroutine
 from typing import Any
 
 from django.utils import timezone
 
 from realtime import auth, catchup
+from realtime.addresses import client_address, counted_as
+from realtime.admission import Seat
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
@@ -19,9 +22,11 @@ from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import (
     BadToken,
+    Busy,
     ErrorCode,
     Forbidden,
     InvalidMessage,
+    TooManyConnections,
     Unauthenticated,
     wire_error,
 )
@@ -57,6 +62,8 @@ class Conversation:
         self._relay = relay
         self._worker = Worker()
         self._chosen_id: str | None = None
+        connection.address = client_address(scope)
+        self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
         connection.on_behind = self._fell_behind
 
@@ -81,6 +88,7 @@ class Conversation:
         self._relay.leave(self._connection)
         if self._deadline is not None:
             self._deadline.cancel()
+        self._seat.leave()
         await self._worker.stop()
 
     def send_error(self, error: Exception, request_id: str | int | None) -> None:
@@ -88,9 +96,19 @@ class Conversation:
         code, text, retryable = wire_error(error)
         if _is_ours(error):
             logger.error("A message could not be answered: %s", error, exc_info=error)
-        self._send(ErrorMessage(code=code, message=text, retryable=retryable, id=given(request_id)))
+        wait = getattr(error, "retry_after", None)
+        self._send(
+            ErrorMessage(
+                code=code,
+                message=text,
+                retryable=retryable,
+                retry_after_ms=given(None if wait is None else math.ceil(wait * 1000)),
+                id=given(request_id),
+            )
+        )
 
     async def _arrive(self, cookies_count: bool) -> None:
+        self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
         user = None
@@ -114,12 +132,15 @@ class Conversation:
             self._ping(message)
             return
         request = catchup.checked_request(message, self._connection)
+        self._connection.budget.check()
         job = functools.partial(catchup.answer, self._relay, self._connection, request)
         self._worker.ask(functools.partial(self._job, job, message.id))
 
     async def _hello(self, message: Hello) -> None:
         """Answer `hello`; after the last await, so that no live event passes the holding."""
         cursor = None if message.cursor is None else Position.parse(message.cursor)
+        if cursor is not None:
+            self._connection.budget.check()
         known = self._connection.identity
         is_unnamed = self._chosen_id is None
         if is_unnamed:
@@ -130,6 +151,7 @@ class Conversation:
             self._become(await in_database(auth.identify, known.user, self._chosen_id))
         if self._connection.identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
+        self._describe(message)
         self._narrow(message)
         self._welcome(message)
         if cursor is not None:
@@ -154,7 +176,8 @@ class Conversation:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
-        identity = await in_database(auth.identify, user, self._chosen_id)
+        self._seat.take(user.pk)
+        identity = await in_database(self._seat.checked, auth.identify, user, self._chosen_id)
         await self._relay.refresh()
         # Both at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
@@ -164,12 +187,18 @@ class Conversation:
     def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):
             self.send_error(Forbidden("The client id is not yours; another one was given."), None)
-        client = self._scope.get("client") or ("",)
-        self._connection.address = str(client[0])[:64]
         if self._connection.identity is None:  # else `hello` may have narrowed them
             self._connection.audiences = identity.audiences
         self._connection.identity = identity
         self._relay.members_changed.set()
+
+    def _describe(self, message: Hello) -> None:
+        """Note what the client says of itself, for whoever looks after the clients."""
+        connection = self._connection
+        connection.app_version = message.app_version or connection.app_version
+        connection.platform = message.platform or connection.platform
+        self._relay.members_changed.set()
+        connection.acknowledged = message.cursor or connection.acknowledged
 
     def _narrow(self, message: Hello) -> None:
         """Hear less from now on; what was left out cannot be had back on this connection."""
@@ -213,6 +242,10 @@ class Conversation:
             await work
         except BadToken as error:
             self._connection.goodbye(CloseCode.BAD_TOKEN, str(error))
+        except TooManyConnections as error:
+            self._connection.goodbye(CloseCode.TOO_MANY_CONNECTIONS, str(error))
+        except Busy as error:
+            self._connection.goodbye(CloseCode.BUSY, str(error), error.retry_after)
         except Exception as error:
             self.send_error(error, request_id)
             if self._connection.identity is None and _is_ours(error):

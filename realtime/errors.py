@@ -29,9 +29,16 @@ class RealtimeError(Exception):
     code = ErrorCode.INTERNAL
     retryable = False
 
-    def __init__(self, message: str, request_id: str | int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        request_id: str | int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.request_id = request_id
+        self.retry_after = retry_after
+        """Seconds after which the same may succeed, where that is known."""
 
 
 class InvalidJson(RealtimeError):
@@ -81,6 +88,16 @@ class RateLimited(RealtimeError):
 
     code = ErrorCode.RATE_LIMITED
     retryable = True
+
+
+class Busy(RateLimited):
+    """The hub takes no further connection now; the client is sent away, to come back later."""
+
+
+class TooManyConnections(RealtimeError):
+    """A user or an address has as many connections as it may have; the client is sent away."""
+
+    code = ErrorCode.FORBIDDEN
 
 
 class BadToken(RealtimeError):

@@ -17,6 +17,7 @@ Cursor = Annotated[str, Meta(max_length=64)]
 # No NUL: PostgreSQL refuses a query that holds one.
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*$")]
 Names = Annotated[list[Name], Meta(max_length=256)]
+Label = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
 
 
 class _Message(msgspec.Struct, tag_field="type", rename="camel", omit_defaults=True):
@@ -51,6 +52,8 @@ class Hello(_Message, tag="hello", kw_only=True):
     tables: Names | None = None
     audiences: Names | None = None
     batch: bool = False
+    app_version: Label | None = None
+    platform: Label | None = None
 
 
 class Change(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -118,11 +121,15 @@ class Welcome(_Message, tag="welcome", kw_only=True):
 
 
 class ErrorMessage(_Message, tag="error", kw_only=True):
-    """A message of the client could not be answered; the connection lives on."""
+    """A message of the client could not be answered; the connection lives on.
+
+    `retry_after_ms` is in milliseconds.
+    """
 
     code: str
     message: str
     retryable: bool
+    retry_after_ms: int | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from hubproject.models import Project
-from realtime import catchup
+from realtime import pages
 from realtime.catchup import answer, checked_request, drain, narrowed, resume
 from realtime.codes import CloseCode
 from realtime.conf import Conf
@@ -152,7 +152,7 @@ def gate(monkeypatch):
             return await in_database(function, *args, **kwargs)
 
     gate = Gate()
-    monkeypatch.setattr(catchup, "in_database", gate.in_database)
+    monkeypatch.setattr(pages, "in_database", gate.in_database)
     return gate
 
 

@@ -14,7 +14,7 @@ from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.daphne import transport_for
-from realtime.errors import BinaryUnsupported, RealtimeError, TooLarge
+from realtime.errors import BinaryUnsupported, RateLimited, RealtimeError, TooLarge
 from realtime.limits import MessageLimit
 from realtime.messages import ClientMessage, decode
 from realtime.origins import Origin, header_values, origin_of
@@ -79,6 +79,10 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
         try:
             if not self.messages.admits():
                 return
+        except RateLimited as error:
+            self.conversation.send_error(error, _id_of(text_data))
+            return
+        try:
             message = _decode(text_data)
         except RealtimeError as error:
             self.conversation.send_error(error, error.request_id)
@@ -98,6 +102,14 @@ def _decode(text: str | None) -> ClientMessage:
     if len(text) > limit or len(text.encode(errors="replace")) > limit:
         raise TooLarge(f"A message may have {limit} bytes.")
     return decode(text)
+
+
+def _id_of(text: str | None) -> str | int | None:
+    """Return the id of a message that is refused unread, for its sender waits for an answer."""
+    try:
+        return _decode(text).id
+    except RealtimeError as error:
+        return error.request_id
 
 
 # Servers import their routes, and with them this module, before they serve anything.

@@ -41,9 +41,9 @@ class Conf:
     every 100 changes in it; 0 for any amount."""
     SYNC_COST_BURST: float = 10_000.0
     """What a connection may spend on pages at once, before `SYNC_COST_RATE` holds."""
-    MAX_CATCHUPS: int = 3
+    MAX_CATCHUPS: int | None = 3
     """Pages that one process reads at once, the rest in turn; fewer than `DATABASE_THREADS`, so
-    that one thread is left for those who arrive."""
+    that one thread is left for those who arrive. 0 or None for any number."""
     MAX_HELD_EVENTS: int = 1000
     """Events kept for a connection while it catches up; beyond it, it catches up again."""
     MAX_UNSENT_BYTES: int = 512 * 1024

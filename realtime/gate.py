@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -60,5 +61,5 @@ def catchup_gate() -> Gate:
     loop = asyncio.get_running_loop()
     found = _gates.get(loop)
     if found is None:
-        found = _gates[loop] = Gate(conf().MAX_CATCHUPS)
+        found = _gates[loop] = Gate(conf().MAX_CATCHUPS or sys.maxsize)
     return found

@@ -40,6 +40,19 @@ class Conf:
     """How long a connection may take to drain before it is closed with 4001."""
     AUTHENTICATION_TIMEOUT: float = 10.0
     """How long a connection may stay without a user before it is closed with 4006."""
+    AUTHENTICATE: str = ""
+    """Dotted path of the host's `authenticate(token, scope)`, asked about each token that is no
+    device token; empty: there are only device tokens."""
+    TOKEN_WARNING: float = 60.0
+    """How long before its token expires a client is told so; 0 tells nobody."""
+    DEVICE_ROTATION_GRACE: float = 24 * 3600.0
+    """How long the former token of a device works after a new one was made."""
+    PAIRING_TIMEOUT: float = 600.0
+    """How long a pairing code is good for."""
+    PAIRING_ATTEMPTS: int = 5
+    """Wrong pairing codes per minute and address that one process looks at."""
+    PAIRING_ATTEMPTS_IN_ALL: int = 100
+    """Wrong pairing codes per minute that one process looks at, from all addresses together."""
     HEARTBEAT: float = 25.0
     """How often a client is asked to send `ping`."""
     RECHECK_INTERVAL: float = 60.0

@@ -84,6 +84,18 @@ class RateLimited(RealtimeError):
     retryable = True
 
 
+class AuthenticateFailed(RealtimeError):
+    """The host's `AUTHENTICATE` failed, which says nothing about the token it was asked about."""
+
+    retryable = True
+
+
+class DeviceIsRevoked(RealtimeError):
+    """A device that was revoked was to get a new token or pairing code."""
+
+    retryable = True
+
+
 class EndsConnection(RealtimeError):
     """The base of the errors that a connection does not outlive; `close_code` says why."""
 
@@ -92,7 +104,10 @@ class EndsConnection(RealtimeError):
 
 
 class BadToken(EndsConnection):
-    """A token opens nothing, for whatever reason."""
+    """A token or pairing code opens nothing, for whatever reason: the text says none."""
+
+    def __init__(self) -> None:
+        super().__init__("The token or code is not valid. Ask for a new one.")
 
 
 class Revoked(EndsConnection):
@@ -109,7 +124,7 @@ class TokenExpired(EndsConnection):
 
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
     """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
-    if isinstance(error, RealtimeError):
+    if isinstance(error, RealtimeError) and error.code is not ErrorCode.INTERNAL:
         return error.code, str(error), error.retryable
     if isinstance(error, InvalidCursor):
         return ErrorCode.INVALID_CURSOR, str(error), False

@@ -9,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from realtime.devices import create_device, device_of_token
+from realtime.device_grants import device_of_token
+from realtime.devices import create_device
 from realtime.errors import BadToken
 from realtime.models import Client, Device, Presence
 

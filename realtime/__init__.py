@@ -5,21 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from realtime.broadcasting import broadcast, send_to
+    from realtime.host_grants import Authenticated
     from realtime.presence import ConnectionInfo, client_count, connections
+    from realtime.refreshing import refresh
 
 __all__ = [
+    "Authenticated",
     "ConnectionInfo",
     "broadcast",
     "client_count",
     "connections",
+    "refresh",
     "send_to",
 ]
 
 _HOMES = {
+    "Authenticated": "realtime.host_grants",
     "ConnectionInfo": "realtime.presence",
     "broadcast": "realtime.broadcasting",
     "client_count": "realtime.presence",
     "connections": "realtime.presence",
+    "refresh": "realtime.refreshing",
     "send_to": "realtime.broadcasting",
 }
 

@@ -1,60 +1,25 @@
-"""Devices in the Django admin: create one and see its token once, revoke, watch who is there."""
+"""The Django admin: devices, who they belong to, and who is there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import CharField, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from realtime.devices import new_token, revoke_device, token_hash
-from realtime.models import Client, Device, Presence
+from realtime import device_admin
+from realtime.models import Client, Presence
 from realtime.presence import alive_rows, end_of_log, lag
 from sync.cursor import Position
 
 if TYPE_CHECKING:
-    DeviceModelAdmin = admin.ModelAdmin[Device]
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
-    DeviceModelAdmin = AnyModelAdmin = admin.ModelAdmin
+    AnyModelAdmin = admin.ModelAdmin
 
-
-@admin.register(Device)
-class DeviceAdmin(DeviceModelAdmin):
-    """Creates devices, shows a new token once, revokes."""
-
-    list_display = ("name", "user", "prefix", "created_at", "last_seen_at", "revoked_at")
-    list_filter = ("revoked_at",)
-    list_select_related = ("user",)
-    search_fields = ("name", "prefix", "user__username")
-    fields = ("name", "user", "prefix", "created_at", "last_seen_at", "revoked_at")
-    readonly_fields = ("prefix", "created_at", "last_seen_at", "revoked_at")
-    autocomplete_fields = ("user",)
-    actions = ("revoke",)
-
-    def save_model(self, request: HttpRequest, obj: Device, form: Any, change: bool) -> None:
-        """Give a new device its token, which is shown now and never again."""
-        if change:
-            super().save_model(request, obj, form, change)
-            return
-        obj.prefix, token = new_token()
-        obj.token_hash = token_hash(token)
-        super().save_model(request, obj, form, change)
-        self.message_user(
-            request,
-            _("The token of %(name)s is %(token)s. Copy it now: it is not shown again.")
-            % {"name": obj.name, "token": token},
-            messages.WARNING,
-        )
-
-    @admin.action(description=_("Revoke the selected devices"), permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
-        """Make the selected devices' tokens useless."""
-        for device in queryset:
-            revoke_device(device)
-        self.message_user(request, _("Revoked."), messages.SUCCESS)
+__all__ = ["ClientAdmin", "PresenceAdmin", "device_admin"]
 
 
 class ReadOnlyAdmin(AnyModelAdmin):

@@ -67,8 +67,23 @@ class Conf:
     for whoever connects by a Unix socket."""
     FORWARDED_HEADER: str = "X-Forwarded-For"
     """The header in which a trusted proxy says where a client comes from."""
+    AUTHENTICATE: str = ""
+    """Dotted path of the host's `authenticate(token, scope)`, asked about each token that is no
+    device token; empty: there are only device tokens."""
+    TOKEN_WARNING: float = 60.0
+    """How long before its token expires a client is told so; 0 tells nobody."""
+    DEVICE_ROTATION_GRACE: float = 24 * 3600.0
+    """How long the former token of a device works after a new one was made."""
+    PAIRING_TIMEOUT: float = 600.0
+    """How long a pairing code is good for."""
+    PAIRING_ATTEMPTS: int = 5
+    """Wrong pairing codes per minute and address that one process looks at."""
+    PAIRING_ATTEMPTS_IN_ALL: int = 100
+    """Wrong pairing codes per minute that one process looks at, from all addresses together."""
     HEARTBEAT: float = 25.0
     """How often a client is asked to send `ping`."""
+    RECHECK_INTERVAL: float = 60.0
+    """How often the rights of each connection are looked up, for what no `refresh` announced."""
     ALLOWED_ORIGINS: tuple[str, ...] = ()
     """Origins (scheme://host[:port]) that may use cookies besides those of ALLOWED_HOSTS."""
     TOKEN_ORIGIN_SCHEMES: tuple[str, ...] = ("app", "capacitor", "file", "ionic", "tauri")

@@ -13,6 +13,7 @@ from realtime.codes import CloseCode
 from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
+from realtime.grants import Grant
 from realtime.limits import CatchUpBudget
 from realtime.messages import Goodbye, encode, given
 from realtime.transport import Transport
@@ -34,6 +35,7 @@ class Identity:
     user: Any
     client_id: str
     audiences: frozenset[str]
+    grant: Grant
 
 
 class Connection:
@@ -51,12 +53,22 @@ class Connection:
         self.transport = transport
         self.identity: Identity | None = None
         self.address = ""
-        self.device_id: int | None = None
         self.app_version = ""
         self.platform = ""
         self.budget = CatchUpBudget()
         self.tables: frozenset[str] | None = None
+        self.asked: Names = None
+        """The audiences that the client chose to hear of those it may."""
         self.audiences: frozenset[str] = frozenset()
+        """What it hears now."""
+        self.gaining: frozenset[str] = frozenset()
+        """What it may hear as well, once what lies before has been sent."""
+        self.knows_audiences = False
+        """Whether the client said `hello`, and so can be told to forget a single audience."""
+        self.is_told = False
+        """Whether the client knows of every change of its rights that came before."""
+        self.confirmed_at = 0.0
+        """When its rights were looked up last, by the clock of the event loop."""
         self.batch = False
         self.position: Position | None = None
         self.acknowledged: str | None = None
@@ -70,6 +82,13 @@ class Connection:
         """Whether live messages were stopped because the client does not read."""
         self.on_behind: Callable[[], None] = lambda: None
         """Called when live messages stop, to have the client caught up once it reads again."""
+        self.on_identity: Callable[[], None] = lambda: None
+        """Called when what was granted to the client has been looked up."""
+        self.confirm: Callable[[Identity], Any] = lambda identity: identity
+        """Looks up, on a database thread, who is connected as it is now."""
+        self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None
+        """Called with what `confirm` has found, and the question it answers."""
+        self._questions = 0
         self._held: list[LiveEvent] | None = None
         self._overflowed = False
 
@@ -90,6 +109,17 @@ class Connection:
         return event.audience in self.audiences and (
             self.tables is None or event.table in self.tables
         )
+
+    @property
+    def permitted(self) -> frozenset[str]:
+        """What the client may hear and has not left out."""
+        return self.audiences | self.gaining
+
+    def ask(self) -> int:
+        """Return the number of a new question for the connection's rights, to be asked now: the
+        answer to an older one must not undo what a newer one has found."""
+        self._questions += 1
+        return self._questions
 
     @property
     def is_full(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import math
@@ -11,7 +12,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from realtime import auth, catchup
+from realtime import auth, catchup, rights
+from realtime.access import Access
 from realtime.addresses import client_address, counted_as
 from realtime.admission import Seat
 from realtime.client_ids import checked_client_id, given_client_id
@@ -21,16 +23,16 @@ from realtime.connection import Connection, Identity
 from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import (
-    BadToken,
-    Busy,
+    EndsConnection,
     ErrorCode,
     Forbidden,
     InvalidMessage,
-    TooManyConnections,
     Unauthenticated,
     wire_error,
 )
+from realtime.expiry import Expiry
 from realtime.frames import Frame
+from realtime.grants import Grant
 from realtime.messages import (
     ClientMessage,
     ErrorMessage,
@@ -43,6 +45,9 @@ from realtime.messages import (
     given,
 )
 from realtime.relay import Relay
+from realtime.requests import Request, checked_request, narrowed
+from realtime.rights_history import Difference
+from realtime.sightings import describe, report
 from realtime.worker import Worker
 from sync.conf import conf as sync_conf
 from sync.cursor import Position
@@ -61,10 +66,13 @@ class Conversation:
         self._connection = connection
         self._relay = relay
         self._worker = Worker()
+        self._expiry = Expiry(connection)
+        self._access = Access(relay, connection, self._queue)
         self._chosen_id: str | None = None
         connection.address = client_address(scope)
         self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
+        self._held: list[str] | None = None
         connection.on_behind = self._fell_behind
 
     async def begin(self, *, cookies_count: bool) -> None:
@@ -89,6 +97,7 @@ class Conversation:
         if self._deadline is not None:
             self._deadline.cancel()
         self._seat.leave()
+        self._expiry.stop()
         await self._worker.stop()
 
     def send_error(self, error: Exception, request_id: str | int | None) -> None:
@@ -111,13 +120,13 @@ class Conversation:
         self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
-        user = None
+        grant = None
         if token is not None:
-            user = await in_database(auth.token_user, token)
+            grant = await in_database(auth.token_grant, token, self._scope)
         elif cookies_count:
-            user = await in_database(auth.session_user, self._scope["headers"])
-        if user is not None:
-            await self._admit(user)
+            grant = await in_database(auth.session_grant, self._scope["headers"])
+        if grant is not None:
+            await self._admit(grant)
             return
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(conf().AUTHENTICATION_TIMEOUT, self._too_late)
@@ -131,10 +140,26 @@ class Conversation:
         if isinstance(message, Ping):
             self._ping(message)
             return
-        request = catchup.checked_request(message, self._connection)
         self._connection.budget.check()
-        job = functools.partial(catchup.answer, self._relay, self._connection, request)
+        request = checked_request(message, self._connection)
+        job = functools.partial(self._answer_request, request)
         self._worker.ask(functools.partial(self._job, job, message.id))
+
+    async def _answer_request(self, request: Request) -> None:
+        await self._access.authorise(request.audiences)
+        change = await self._access.made_up(request.start, self._held)
+        if change:
+            request = await self._make_up(change, request)
+        await catchup.answer(self._relay, self._connection, request)
+
+    async def _make_up(self, change: Difference, request: Request) -> Request:
+        """Bring a client to its present rights that was away while they changed."""
+        if not self._connection.knows_audiences:
+            return dataclasses.replace(request, start=None, is_anew=True)
+        self._held, self._connection.is_told = None, True
+        self._access.tell(change)
+        await catchup.gain(self._relay, self._connection, change.gained)
+        return request
 
     async def _hello(self, message: Hello) -> None:
         """Answer `hello`; after the last await, so that no live event passes the holding."""
@@ -145,73 +170,107 @@ class Conversation:
         is_unnamed = self._chosen_id is None
         if is_unnamed:
             self._choose_id(message.client_id)
-        if message.token is not None:
-            await self._authenticate(message.token)
+        device_token = await self._introduce(message)
         if known is not None and is_unnamed and self._chosen_id is not None:
-            self._become(await in_database(auth.identify, known.user, self._chosen_id))
+            self._become(await in_database(rights.identify, known.grant, self._chosen_id))
         if self._connection.identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
-        self._describe(message)
+        await self._access.authorise(message.audiences)
         self._narrow(message)
-        self._welcome(message)
-        if cursor is not None:
-            self._resume(cursor, message.id)
+        change = await self._access.made_up(cursor, message.held_audiences)
+        self._welcome(message, change, device_token)
+        self._relay.members_changed.set()
+        if cursor is None:
+            self._held = message.held_audiences
+        else:
+            self._connection.acknowledged = message.cursor
+            self._connection.is_told = True
+            self._resume(cursor, change.gained, message.id)
 
-    def _resume(self, cursor: Position, request_id: str | int | None) -> None:
+    def _resume(
+        self, cursor: Position, gained: frozenset[str], request_id: str | int | None
+    ) -> None:
         idle = self._worker.is_idle
-        job = functools.partial(catchup.resume, self._relay, self._connection, cursor)
+        job = functools.partial(catchup.resume, self._relay, self._connection, cursor, gained)
         self._worker.ask(functools.partial(self._job, job, request_id))
         if idle:  # else the catch-up that runs holds the connection for its own pages
             self._connection.hold()
 
+    async def _introduce(self, message: Hello) -> str | None:
+        """Go by the token or the pairing code of a message; returns the token a code was for."""
+        describe(self._connection, message)
+        if message.pairing_code is not None:
+            return await self._pair(message, message.pairing_code)
+        if message.token is not None:
+            await self._authenticate(message.token)
+        elif self._connection.identity is not None:
+            await report(self._connection)
+        return None
+
     async def _authenticate(self, token: str) -> None:
-        user = await in_database(auth.token_user, token)
+        grant = await in_database(auth.token_grant, token, self._scope)
         identity = self._connection.identity
         if identity is None:
-            await self._admit(user)
-        elif identity.user.pk != user.pk:
+            await self._admit(grant)
+            return
+        if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
+        await self._access.switch(grant)
+        await report(self._connection)
 
-    async def _admit(self, user: Any) -> None:
+    async def _pair(self, message: Hello, code: str) -> str:
+        if message.token is not None:
+            raise InvalidMessage("Send a token or a pairing code, not both.")
+        if self._connection.identity is not None:
+            raise Forbidden("Who is connected already cannot pair. Open another connection.")
+        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
+        await self._admit(grant)
+        return token
+
+    async def _admit(self, grant: Grant) -> None:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._seat.take(user.pk)
-        identity = await in_database(self._seat.checked, auth.identify, user, self._chosen_id)
+        self._seat.take(grant.user.pk)
+        look = self._relay.looks
+        identity = await in_database(self._seat.checked, rights.identify, grant, self._chosen_id)
         await self._relay.refresh()
-        # Both at once, after the last await: with a user but unknown to the relay, the client
+        # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
         self._relay.join(self._connection)
+        if self._relay.was_noticed(identity.user, look):
+            self._connection.fall_behind()
+        if not identity.audiences:
+            self._access.apply(identity, self._connection.ask())
+        await report(self._connection)
 
     def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):
             self.send_error(Forbidden("The client id is not yours; another one was given."), None)
-        if self._connection.identity is None:  # else `hello` may have narrowed them
+        if self._connection.identity is None:
             self._connection.audiences = identity.audiences
         self._connection.identity = identity
+        self._connection.confirmed_at = asyncio.get_running_loop().time()
+        self._connection.on_identity()
         self._relay.members_changed.set()
-
-    def _describe(self, message: Hello) -> None:
-        """Note what the client says of itself, for whoever looks after the clients."""
-        connection = self._connection
-        connection.app_version = message.app_version or connection.app_version
-        connection.platform = message.platform or connection.platform
-        self._relay.members_changed.set()
-        connection.acknowledged = message.cursor or connection.acknowledged
 
     def _narrow(self, message: Hello) -> None:
         """Hear less from now on; what was left out cannot be had back on this connection."""
         connection = self._connection
-        tables = catchup.narrowed(message.tables, connection.tables)
-        audiences = catchup.narrowed(message.audiences, connection.audiences)
-        connection.tables = tables
-        connection.audiences = audiences or frozenset()
+        connection.tables = narrowed(message.tables, connection.tables)
+        asked = narrowed(message.audiences, connection.asked)
+        if asked is not None:
+            connection.audiences &= asked
+            connection.gaining &= asked
+        connection.asked = asked
         connection.batch = message.batch
+        connection.knows_audiences = True
 
-    def _welcome(self, message: Hello) -> None:
+    def _welcome(self, message: Hello, change: Difference, device_token: str | None) -> None:
         identity, position = self._connection.identity, self._connection.position
         assert identity is not None and position is not None, "only members are welcomed"
+        expires_at = identity.grant.expires_at
         limits = Limits(
             message_bytes=conf().MAX_MESSAGE_BYTES,
             page_changes=sync_conf().PAGE_LIMIT,
@@ -221,7 +280,10 @@ class Conversation:
             Welcome(
                 client_id=identity.client_id,
                 epoch=position.epoch,
-                audiences=sorted(self._connection.audiences),
+                audiences=sorted(self._connection.permitted),
+                lost=given(sorted(change.lost) or None),
+                token_expires_at=given(expires_at and timestamp(expires_at)),
+                device_token=given(device_token),
                 heartbeat=conf().HEARTBEAT,
                 limits=limits,
                 cursor=given(message.cursor or self._connection.cursor),
@@ -240,12 +302,8 @@ class Conversation:
     async def _safely(self, work: Coroutine[Any, Any, None], request_id: Any) -> None:
         try:
             await work
-        except BadToken as error:
-            self._connection.goodbye(CloseCode.BAD_TOKEN, str(error))
-        except TooManyConnections as error:
-            self._connection.goodbye(CloseCode.TOO_MANY_CONNECTIONS, str(error))
-        except Busy as error:
-            self._connection.goodbye(CloseCode.BUSY, str(error), error.retry_after)
+        except EndsConnection as error:
+            self._connection.goodbye(error.close_code, str(error), error.retry_after)
         except Exception as error:
             self.send_error(error, request_id)
             if self._connection.identity is None and _is_ours(error):
@@ -257,6 +315,10 @@ class Conversation:
 
     def _fell_behind(self) -> None:
         job = functools.partial(catchup.drain, self._relay, self._connection)
+        self._queue(job)
+
+    def _queue(self, job: Any) -> None:
+        """Do what the hub itself has to, after what the client asked for before."""
         self._worker.queue(functools.partial(self._job, job, None))
 
     def _send(self, message: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -64,9 +65,13 @@ def change(entry: SyncLog, cursor: str | None) -> Change:
 
 
 def sync_response(
-    page: Page, request_id: str | int | None = None, *, with_cursor: bool = True
+    page: Page,
+    request_id: str | int | None = None,
+    *,
+    with_cursor: bool = True,
+    audiences: Collection[str] | None = None,
 ) -> Frame:
-    """Return a page as the answer to a request."""
+    """Return a page as the answer to a request; `audiences` says of whom alone it is."""
     epoch = page.position.epoch
     return Frame(
         encode(
@@ -79,6 +84,7 @@ def sync_response(
                 cursor=page.position.cursor if with_cursor else UNSET,
                 has_more=page.has_more,
                 reset=page.reset or UNSET,
+                audiences=UNSET if audiences is None else sorted(audiences),
                 id=given(request_id),
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from realtime.codes import CloseCode
 from sync.errors import InvalidCursor, InvalidSince
 
 
@@ -90,25 +91,60 @@ class RateLimited(RealtimeError):
     retryable = True
 
 
-class Busy(RateLimited):
-    """The hub takes no further connection now; the client is sent away, to come back later."""
+class AuthenticateFailed(RealtimeError):
+    """The host's `AUTHENTICATE` failed, which says nothing about the token it was asked about."""
+
+    retryable = True
 
 
-class TooManyConnections(RealtimeError):
-    """A user or an address has as many connections as it may have; the client is sent away."""
+class DeviceIsRevoked(RealtimeError):
+    """A device that was revoked was to get a new token or pairing code."""
 
-    code = ErrorCode.FORBIDDEN
+    retryable = True
 
 
-class BadToken(RealtimeError):
-    """A token opens nothing, for whatever reason."""
+class EndsConnection(RealtimeError):
+    """The base of the errors that a connection does not outlive; `close_code` says why."""
 
     code = ErrorCode.UNAUTHENTICATED
+    close_code = CloseCode.BAD_TOKEN
+
+
+class BadToken(EndsConnection):
+    """A token or pairing code opens nothing, for whatever reason: the text says none."""
+
+    def __init__(self) -> None:
+        super().__init__("The token or code is not valid. Ask for a new one.")
+
+
+class Revoked(EndsConnection):
+    """A connection's credential lets nobody in any more, or there is nothing left to hear."""
+
+    close_code = CloseCode.REVOKED
+
+
+class TokenExpired(EndsConnection):
+    """A connection's credential was good until now."""
+
+    close_code = CloseCode.TOKEN_EXPIRED
+
+
+class Busy(EndsConnection):
+    """The hub takes no further connection now; the client is sent away, to come back later."""
+
+    retryable = True
+    close_code = CloseCode.BUSY
+
+
+class TooManyConnections(EndsConnection):
+    """A user or an address has as many connections as it may have; the client is sent away."""
+
+    close_code = CloseCode.TOO_MANY_CONNECTIONS
 
 
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
     """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
-    if isinstance(error, RealtimeError):
+    if isinstance(error, RealtimeError) and error.code is not ErrorCode.INTERNAL:
         return error.code, str(error), error.retryable
     if isinstance(error, InvalidCursor):
         return ErrorCode.INVALID_CURSOR, str(error), False

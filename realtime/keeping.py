@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from realtime.addresses import counted_as
+from realtime import device_presence
 from realtime.conf import conf
 from realtime.database import in_database
+from realtime.device_presence import Devices
+from realtime.seen import Seen
 
 if TYPE_CHECKING:
-    from realtime.connection import Connection
     from realtime.relay import Relay
 
 logger = logging.getLogger(__name__)
@@ -36,48 +37,6 @@ FORGET_AFTER: Final = 5
 """Rows of dead processes are removed after so many `PRESENCE_TIMEOUT`s."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Seen:
-    """What is kept of one connection."""
-
-    relay: uuid.UUID
-    client_id: str
-    user_id: str
-    device_id: int | None
-    address: str
-    network: str
-    app_version: str
-    platform: str
-    connected_at: datetime.datetime
-    acknowledged: str
-    behind: bool
-
-    @classmethod
-    def of(cls, relay: Relay, connection: Connection) -> Seen | None:
-        """Return what there is to keep of a connection; None before it has a user."""
-        identity = connection.identity
-        if identity is None:
-            return None
-        return cls(
-            relay=relay.id,
-            client_id=identity.client_id,
-            user_id=str(identity.user.pk),
-            device_id=connection.device_id,
-            address=connection.address,
-            network=counted_as(connection.address) or "",
-            app_version=connection.app_version,
-            platform=connection.platform,
-            connected_at=connection.connected_at,
-            acknowledged=connection.acknowledged or "",
-            behind=connection.behind,
-        )
-
-    def is_somebody_else(self, other: Seen) -> bool:
-        """Tell whether this is more than the same client having come further."""
-        here = dataclasses.replace(self, acknowledged="", behind=False)
-        return here != dataclasses.replace(other, acknowledged="", behind=False)
-
-
 Rows = Mapping[uuid.UUID, Seen]
 
 
@@ -85,6 +44,7 @@ async def keep(relay: Relay) -> None:
     """Keep the relay's rows equal to its connections, for as long as it lives."""
     loop = asyncio.get_running_loop()
     stored: Rows = {}
+    devices = Devices()
     confirmed_at = loop.time()
     try:
         while True:
@@ -100,7 +60,9 @@ async def keep(relay: Relay) -> None:
                 await asyncio.sleep(conf().TICK)
                 continue
             stored = after
-            confirmed_at = loop.time() if is_due else confirmed_at
+            if is_due:
+                await _keep_devices(devices, stored)
+                confirmed_at = loop.time()
     finally:
         await _safely(leave_all, relay.id)
 
@@ -113,6 +75,12 @@ async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> Rows | None:
     if not await _safely(_store, relay.id, write, stored.keys() - present.keys(), is_due):
         return None
     return {key: write.get(key) or stored[key] for key in present}
+
+
+async def _keep_devices(devices: Devices, stored: Rows) -> None:
+    news = devices.news(stored.values())
+    if await _safely(device_presence.store, news):
+        devices.wrote(news)
 
 
 def leave_all(relay_id: uuid.UUID) -> None:

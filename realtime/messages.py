@@ -17,11 +17,18 @@ Cursor = Annotated[str, Meta(max_length=64)]
 # No NUL: PostgreSQL refuses a query that holds one.
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*$")]
 Names = Annotated[list[Name], Meta(max_length=256)]
-Label = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")]
+Label = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+# As many as fit into a message: what a client holds, and not what it chooses.
+HeldNames = list[Name]
 
 
 class _Message(msgspec.Struct, tag_field="type", rename="camel", omit_defaults=True):
     """A frame; fields left at UNSET or None are not sent."""
+
+    def __repr__(self) -> str:
+        """Name the message alone: some hold tokens, which must not get into a log."""
+        return f"<{self.__struct_config__.tag}>"
 
 
 class Ping(_Message, tag="ping", kw_only=True):
@@ -47,13 +54,15 @@ class Hello(_Message, tag="hello", kw_only=True):
 
     id: Id | None = None
     token: Annotated[str, Meta(max_length=8192)] | None = None
+    pairing_code: Annotated[str, Meta(max_length=64)] | None = None
+    app_version: Label | None = None
+    platform: Label | None = None
     client_id: str | None = None
     cursor: Cursor | None = None
+    held_audiences: HeldNames | None = None
     tables: Names | None = None
     audiences: Names | None = None
     batch: bool = False
-    app_version: Label | None = None
-    platform: Label | None = None
 
 
 class Change(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
@@ -89,6 +98,7 @@ class SyncResponse(_Message, tag="sync_response", kw_only=True):
     cursor: str | UnsetType = UNSET
     has_more: bool
     reset: bool | UnsetType = UNSET
+    audiences: list[str] | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 
@@ -114,10 +124,29 @@ class Welcome(_Message, tag="welcome", kw_only=True):
     client_id: str
     epoch: str
     audiences: list[str]
+    lost: list[str] | UnsetType = UNSET
     heartbeat: float
     limits: Limits
+    token_expires_at: str | UnsetType = UNSET
+    device_token: str | UnsetType = UNSET
     cursor: str | UnsetType = UNSET
     id: Id | UnsetType = UNSET
+
+
+class Audiences(_Message, tag="audiences", kw_only=True):
+    """The rights of the connection's user have changed; `lost` is to be forgotten."""
+
+    audiences: list[str]
+    gained: list[str]
+    lost: list[str]
+    timestamp: str
+
+
+class TokenExpiring(_Message, tag="token_expiring", kw_only=True):
+    """The connection ends at `expires_at`, unless a `hello` brings a new token before."""
+
+    expires_at: str
+    timestamp: str
 
 
 class ErrorMessage(_Message, tag="error", kw_only=True):

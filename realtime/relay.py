@@ -17,12 +17,13 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from realtime import hints, keeping
+from realtime import hints, keeping, rechecking
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.database import for_relay
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
+from realtime.notices import Notices
 from sync.cursor import Position
 from sync.models import SyncLog
 from sync.reading import Tail, tail
@@ -44,12 +45,16 @@ class Relay:
         self.position: Position | None = None
         self.connections: set[Connection] = set()
         self.members_changed = asyncio.Event()
+        self.looks = 0
+        """How often it has looked at the log."""
         self._loop = asyncio.get_running_loop()
         self._users = 0
         self._wake = asyncio.Event()
         self._waiting: list[_Waiter] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = False
+        self._notices = Notices()
+        self._noticed: dict[str, int] = {}
 
     async def __aenter__(self) -> Relay:
         self._users += 1
@@ -59,6 +64,7 @@ class Relay:
                 self._start(self._run()),
                 self._start(hints.listen(self)),
                 self._start(keeping.keep(self)),
+                self._start(rechecking.keep(self)),
             ]
         return self
 
@@ -90,6 +96,10 @@ class Relay:
         connection.position = self.position
         self.connections.add(connection)
         self.members_changed.set()
+
+    def was_noticed(self, user: Any, look: int) -> bool:
+        """Tell whether a user's rights may have changed since an earlier look at the log."""
+        return self._noticed.get(str(user.pk), 0) > look
 
     def leave(self, connection: Connection) -> None:
         """Make a connection hear nothing more."""
@@ -134,13 +144,29 @@ class Relay:
                 self._succeeded(waiting, read)
 
     async def _look(self) -> Tail:
-        read = await for_relay(tail, self.position, conf().RELAY_BATCH)
+        read, noticed = await for_relay(self._read)
+        self.looks += 1
+        if noticed:
+            self._doubt(noticed)
         for part in _parts(read):
             self._fan_out(part)
             await asyncio.sleep(0)  # to let the server write: the clients that read keep up
         if read.has_more:
             self._wake.set()
         return read
+
+    def _read(self) -> tuple[Tail, set[str]]:
+        """Read what is new, and only then whose rights may have changed: a change that was
+        committed after a right was lost is not read without the notice of the loss."""
+        return tail(self.position, conf().RELAY_BATCH), self._notices.read()
+
+    def _doubt(self, noticed: set[str]) -> None:
+        """Send users' connections to the log, where their rights are looked up for each page."""
+        self._noticed |= dict.fromkeys(noticed, self.looks)
+        for connection in list(self.connections):
+            identity = connection.identity
+            if identity is not None and str(identity.user.pk) in noticed:
+                connection.fall_behind()
 
     def _fan_out(self, read: Tail) -> None:
         events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]

@@ -13,6 +13,7 @@ from realtime.codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
+from realtime.grants import Grant
 from sync.cursor import Position
 from sync.models import SyncLog
 
@@ -96,9 +97,15 @@ def connection_of(user: Any = None, *audiences: str, client_id: str = "laptop") 
     """Return a connection that hears the audiences, with a `RecordingTransport`."""
     heard = frozenset(audiences or ["everyone"])
     connection = Connection(RecordingTransport())
-    connection.identity = Identity(user, client_id, heard)
+    connection.identity = Identity(user, client_id, heard, grant_of(user))
     connection.audiences = heard
     return connection
+
+
+def grant_of(user: Any) -> Grant:
+    """Return what a user was let in with that nothing revokes."""
+    grant = Grant(user, lambda: grant)
+    return grant
 
 
 def entry(seq: int, **fields: Any) -> SyncLog:

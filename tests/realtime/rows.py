@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from realtime import connections
 from realtime.models import Presence
+from realtime.seen import Seen
 
 
 def row(client_id="laptop", *, silent_for=0.0, **fields):
@@ -23,3 +24,21 @@ def client_ids():
 
 def are_present(*ids):
     return sorted(client_ids()) == sorted(ids)
+
+
+def seen(number, **fields):
+    """Return what a relay knows of a connection."""
+    values = {
+        "relay": uuid.UUID(int=1),
+        "client_id": f"client {number}",
+        "user_id": "7",
+        "device_id": None,
+        "address": "192.0.2.7",
+        "network": "192.0.2.7",
+        "app_version": "2.4.1",
+        "platform": "linux",
+        "connected_at": timezone.now(),
+        "acknowledged": "",
+        "behind": False,
+    }
+    return Seen(**(values | fields))

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from realtime.devices import create_device, device_of_token
+from realtime.device_grants import device_of_token
+from realtime.devices import create_device
 from realtime.errors import BadToken
 from realtime.models import Client, Device, Presence
 from sync.models import LogHead

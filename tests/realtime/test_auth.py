@@ -1,4 +1,4 @@
-"""Who a connection belongs to, which client id it gets, and what its user may hear."""
+"""Who a connection belongs to."""
 
 from __future__ import annotations
 
@@ -7,27 +7,9 @@ from django.conf import settings as project
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client as Browser
 
-import sync
-from realtime.auth import (
-    audiences_for,
-    bearer_token,
-    identify,
-    session_user,
-    token_user,
-)
-from realtime.client_ids import checked_client_id
+from realtime.auth import bearer_token, session_user, token_grant
 from realtime.devices import create_device
 from realtime.errors import BadToken
-
-HERE = "tests.realtime.test_auth"
-
-
-def sync_audiences(user):
-    return ["of " + user.username]
-
-
-async def async_audiences(user):
-    return {"async of " + user.username}
 
 
 @pytest.fixture
@@ -137,47 +119,10 @@ def test_the_name_of_the_header_may_be_written_in_any_case():
 
 
 def test_a_token_leads_to_its_user(user):
-    assert token_user(create_device(user, "laptop")[1]) == user
+    assert token_grant(create_device(user, "laptop")[1], {}).user == user
 
 
 @pytest.mark.django_db
 def test_a_token_that_opens_nothing_is_a_bad_token():
     with pytest.raises(BadToken):
-        token_user("hub_nonsense")
-
-
-def test_a_client_id_that_is_the_users_is_given(user):
-    assert identify(user, "laptop").client_id == "laptop"
-
-
-def test_a_client_id_of_somebody_else_is_not_given_and_another_one_is(user, other):
-    identify(user, "laptop")
-    given = identify(other, "laptop").client_id
-    assert given != "laptop"
-    assert identify(other, given).client_id == given
-
-
-def test_a_client_without_an_id_is_given_one(user):
-    assert checked_client_id(identify(user, None).client_id)
-
-
-def test_the_user_hears_the_audiences_that_the_host_names(user, settings):
-    settings.SYNC = {"AUDIENCES": f"{HERE}.sync_audiences"}
-    assert list(audiences_for(user)) == ["of ada"]
-    assert identify(user, None).audiences == {"of ada"}
-
-
-def test_the_hosts_function_may_be_async(user, settings):
-    settings.SYNC = {"AUDIENCES": f"{HERE}.async_audiences"}
-    assert identify(user, None).audiences == {"async of ada"}
-
-
-def test_without_a_function_of_the_host_everyone_hears_what_is_for_everyone(user, settings):
-    settings.SYNC = {}
-    assert identify(user, None).audiences == {sync.EVERYONE}
-
-
-def test_a_function_that_cannot_be_imported_is_an_error_and_no_silence(user, settings):
-    settings.SYNC = {"AUDIENCES": "hubproject.nowhere"}
-    with pytest.raises(ImportError, match="nowhere"):
-        identify(user, None)
+        token_grant("hub_nonsense", {})

@@ -10,13 +10,14 @@ import pytest
 import pytest_asyncio
 
 from hubproject.models import Project
-from realtime import pages
-from realtime.catchup import answer, checked_request, drain, narrowed, resume
+from realtime import paging
+from realtime.catchup import answer, drain, resume
 from realtime.codes import CloseCode
 from realtime.conf import Conf
 from realtime.database import in_database
 from realtime.errors import Forbidden
 from realtime.messages import SyncRequest
+from realtime.requests import checked_request, narrowed
 from realtime.worker import Worker
 from sync.cursor import Position
 from sync.errors import InvalidCursor, InvalidSince
@@ -152,7 +153,7 @@ def gate(monkeypatch):
             return await in_database(function, *args, **kwargs)
 
     gate = Gate()
-    monkeypatch.setattr(pages, "in_database", gate.in_database)
+    monkeypatch.setattr(paging, "in_database", gate.in_database)
     return gate
 
 
@@ -200,7 +201,7 @@ def test_a_request_starts_at_its_cursor_and_else_at_its_time_and_else_at_the_beg
     both = SyncRequest(cursor=cursor, since="2026-01-31T12:00:00Z", limit=3, id="r")
     request = checked_request(both, connection)
     assert (request.start.cursor, request.limit, request.id) == (cursor, 3, "r")
-    assert request.audiences == {"everyone"}
+    assert request.audiences is None
     by_time = checked_request(SyncRequest(since="2026-01-31T12:00:00Z"), connection)
     assert by_time.start.isoformat() == "2026-01-31T12:00:00+00:00"
     assert checked_request(SyncRequest(), connection).start is None
@@ -218,7 +219,6 @@ def test_a_request_starts_at_its_cursor_and_else_at_its_time_and_else_at_the_beg
         ({"since": ["2026"]}, InvalidSince),
         ({"since": "2026-13-01T00:00:00Z"}, InvalidSince),
         ({"since": "0001-01-01T00:00:00+14:00"}, InvalidSince),
-        ({"audiences": ["project:1"]}, Forbidden),
     ],
 )
 def test_a_request_that_cannot_be_answered_says_why(fields, error):

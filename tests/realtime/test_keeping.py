@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import threading
 import uuid
@@ -14,11 +15,11 @@ from django.utils import timezone
 
 from realtime import client_count, connections, keeping
 from realtime.database import in_database
-from realtime.keeping import CHUNK, FORGET_AFTER, Seen, leave_all
+from realtime.keeping import CHUNK, FORGET_AFTER, leave_all
 from realtime.models import Presence
 from realtime.relay import relay
 from tests.realtime.doubles import SECONDS, connection_of
-from tests.realtime.rows import are_present, client_ids, row
+from tests.realtime.rows import are_present, client_ids, row, seen
 from tests.support.off_loop import eventually, off_loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,28 +189,13 @@ async def test_that_a_client_fell_behind_shows_after_an_interval(settings, runni
 async def test_what_a_client_says_of_itself_shows_at_once(running, ada):
     client = member(running, ada)
     await eventually(are_present, "laptop")
-    client.app_version, client.platform, client.device_id = "2.4.1", "linux", 7
+    client.app_version, client.platform = "2.4.1", "linux"
+    grant = dataclasses.replace(client.identity.grant, device_id=7)
+    client.identity = dataclasses.replace(client.identity, grant=grant)
     running.members_changed.set()
     await eventually(lambda: connections()[0].app_version == "2.4.1")
     [found] = await off_loop(connections)
     assert (found.platform, found.device_id) == ("linux", 7)
-
-
-def seen(number, **fields):
-    values = {
-        "relay": uuid.UUID(int=1),
-        "client_id": f"client {number}",
-        "user_id": "7",
-        "device_id": None,
-        "address": "192.0.2.7",
-        "network": "192.0.2.7",
-        "app_version": "2.4.1",
-        "platform": "linux",
-        "connected_at": timezone.now(),
-        "acknowledged": "",
-        "behind": False,
-    }
-    return Seen(**(values | fields))
 
 
 def most_statements(rows):

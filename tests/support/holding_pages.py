@@ -48,9 +48,9 @@ class HoldingConfig(AppConfig):
     label = "holding_pages"
 
     def ready(self) -> None:
-        from realtime import pages
+        from realtime import paging
 
-        folder, read = Path(os.environ[VARIABLE]), pages.changes_since
+        folder, read = Path(os.environ[VARIABLE]), paging.changes_since
 
         def held(*args: Any, **kwargs: Any) -> Any:
             mark = folder / f"held-{uuid.uuid4()}"
@@ -63,4 +63,4 @@ class HoldingConfig(AppConfig):
             finally:
                 mark.unlink()
 
-        pages.changes_since = held  # type: ignore[assignment]
+        paging.changes_since = held  # type: ignore[assignment]

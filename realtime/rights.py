@@ -1,0 +1,101 @@
+"""What a user may hear: asked of the host, within what the credential is good for.
+
+Runs on the hub's threads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from realtime import rights_history
+from realtime.client_ids import belongs_to, generated_client_id
+from realtime.connection import Identity
+from realtime.errors import EndsConnection
+from realtime.grants import Grant
+from sync.conf import conf as sync_conf
+from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
+
+_WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
+
+
+def identify(grant: Grant, client_id: str | None) -> Identity:
+    """Return who is connected, with a client id that is bound to the user.
+
+    An id that belongs to another user is not given; a generated one takes its place.
+    """
+    user = grant.user
+    if client_id is None or not belongs_to(client_id, user):
+        client_id = generated_client_id(user)
+    every = audiences_for(user)
+    rights_history.remember(user, every)
+    return Identity(user, client_id, _within(every, grant), grant)
+
+
+def confirmed(identity: Identity) -> Identity | EndsConnection:
+    """Return who is connected as it is now, or why that has ended.
+
+    What was committed before the call counts. So a page that was read before it, and is sent for
+    what it returns, holds nothing that was not the user's when it was written.
+    """
+    (found,) = confirmed_all([identity])
+    if isinstance(found, Exception) and not isinstance(found, EndsConnection):
+        raise found
+    return found
+
+
+def confirmed_all(identities: Sequence[Identity]) -> list[Identity | Exception]:
+    """Return for each what `confirmed` returns, or the error where it could not be looked up.
+
+    The host is asked once for a user, however many connections it has.
+    """
+    asked: dict[Any, frozenset[str]] = {}
+    found: list[Identity | Exception] = []
+    for identity in identities:
+        try:
+            found.append(_confirmed(identity, asked))
+        except Exception as error:
+            found.append(error)
+    return found
+
+
+def audiences_for(user: Any) -> frozenset[str]:
+    """Return the audiences a user belongs to: what the host's function says, else everyone.
+
+    Raises `ImproperlyConfigured` for what cannot be names of audiences.
+    """
+    path = sync_conf().AUDIENCES
+    if not path:
+        return frozenset([EVERYONE])
+    function = import_string(path)
+    found: Iterable[str] = (
+        async_to_sync(function)(user) if iscoroutinefunction(function) else function(user)
+    )
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, found))
+    return frozenset(_checked(name) for name in found)
+
+
+def _confirmed(identity: Identity, asked: dict[Any, frozenset[str]]) -> Identity:
+    grant = identity.grant.renew()
+    user = grant.user
+    if user.pk not in asked:
+        asked[user.pk] = audiences_for(user)
+        rights_history.remember(user, asked[user.pk])
+    audiences = _within(asked[user.pk], grant)
+    return dataclasses.replace(identity, user=user, audiences=audiences, grant=grant)
+
+
+def _within(audiences: frozenset[str], grant: Grant) -> frozenset[str]:
+    return audiences if grant.audiences is None else audiences & grant.audiences
+
+
+def _checked(name: Any) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_AUDIENCE_LENGTH:
+        raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, name))
+    return name

@@ -1,0 +1,104 @@
+"""Who held which audience when, as far as the hub has seen it.
+
+A client that was away while its user's rights changed is told what to forget by it, and support is
+told why somebody (did not) hear something. Kept per user and written only when a look at the rights
+finds others than before. What a user holds when the hub first sees them counts as held ever since.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable
+from typing import Any, Final
+
+from django.db import router, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from realtime.conf import conf
+from sync.conf import conf as sync_conf
+from sync.cursor import Position
+from sync.locking import head
+
+Moment = tuple[datetime.datetime, int]
+
+CHUNK: Final = 500
+"""Rows written by one statement."""
+
+
+def remember(user: Any, audiences: Iterable[str]) -> None:
+    """Keep that a user holds just these audiences from now on.
+
+    Two processes that see the same change may both write it: intervals then overlap, which no
+    reader minds.
+    """
+    from realtime.models import Right
+
+    user_id, now_held = str(user.pk), set(audiences)
+    rows = Right.objects.filter(user_id=user_id)
+    held = set(rows.filter(lost_at=None).values_list("audience", flat=True))
+    if held == now_held:
+        return
+    is_new = not held and not rows.exists()
+    now, seq = timezone.now(), head(sync_conf().DATABASE).seq
+    since: dict[str, Any] = {} if is_new else {"gained_at": now, "gained_seq": seq}
+    gained, lost = sorted(now_held - held), sorted(held - now_held)
+    with transaction.atomic(using=router.db_for_write(Right)):
+        for start in range(0, len(lost), CHUNK):
+            part = rows.filter(lost_at=None, audience__in=lost[start : start + CHUNK])
+            part.update(lost_at=now, lost_seq=seq)
+        Right.objects.bulk_create(
+            [Right(user_id=user_id, audience=name, **since) for name in gained], batch_size=CHUNK
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Difference:
+    """What a client that was away has to forget, and what it has to be sent from zero on.
+
+    An audience in both is to be forgotten and then sent anew.
+    """
+
+    lost: frozenset[str] = frozenset()
+    gained: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.lost or self.gained)
+
+
+def difference(
+    user: Any, permitted: frozenset[str], start: Position | datetime.datetime
+) -> Difference:
+    """Return how the rights of a client that stopped at `start` differ from the permitted ones.
+
+    Whatever may differ counts: a place in the log does not say on which side of a change of rights
+    the client stopped, and a process may have heard of one a `RECHECK_INTERVAL` late.
+    """
+    from realtime.models import Right
+
+    changed = Q(gained_at__isnull=False) | Q(lost_at__isnull=False)
+    rows = list(Right.objects.filter(changed, user_id=str(user.pk)))
+    lately = timezone.now() - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
+    held = {r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, lately)}
+    added = {
+        r.audience: r
+        for r in rows
+        if r.lost_at is None and r.gained_at and not _is_over(r.gained, start, lately)
+    }
+    gained = permitted & added.keys()
+    again = {name for name in gained if name in held or not _is_later(added[name].gained, start)}
+    return Difference(frozenset(held - permitted | again), gained)
+
+
+def _is_over(at: Moment, start: Position | datetime.datetime, lately: datetime.datetime) -> bool:
+    """Tell whether something had surely happened, and was known, when a client stopped."""
+    time, seq = at
+    if time >= lately:
+        return False
+    return time < start if isinstance(start, datetime.datetime) else seq < start.whole_up_to
+
+
+def _is_later(at: Moment, start: Position | datetime.datetime) -> bool:
+    time, seq = at
+    return time > start if isinstance(start, datetime.datetime) else seq > start.whole_up_to

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db.models import Max
 
-from sync.binary import rows_of
+from sync import binary
 from sync.models import SyncLog
 
 CHUNK: Final = 1000
@@ -67,7 +67,9 @@ class Batch:
             yield self.entries
             return
         last, own = 0, SyncLog.objects.using(using).pending().filter(transaction=self.large)
-        while rows := rows_of(own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]):
+        while rows := binary.rows_of(
+            own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]
+        ):
             last = rows[-1][0]
             yield [Pending(*row) for row in rows]
 
@@ -81,7 +83,7 @@ def next_batch(using: str, size: int) -> Batch:
     same per entry: a transaction that lies wholly among them comes before all that do not.
     """
     pending = SyncLog.objects.using(using).pending().order_by("id")
-    window = [Pending(*row) for row in rows_of(pending.values_list(*_READ)[: size + 1])]
+    window = [Pending(*row) for row in binary.rows_of(pending.values_list(*_READ)[: size + 1])]
     highest = {entry.transaction: entry.pk for entry in window[:size]}
     if len(window) <= size:
         return Batch(_in_order(window, highest), is_all=True)

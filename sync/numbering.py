@@ -43,15 +43,29 @@ def store(using: str, entries: Sequence[Pending]) -> None:
     if not entries:
         return
     connection = connections[using]
-    rows = [(e.seq, e.published_at, e.changed, e.event, e.latest, e.pk) for e in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            names = (*_COLUMNS, "id")
-            new = [dict(zip(names, row, strict=True)) for row in rows]
-            cursor.execute(_NUMBER_JSON, [_encode(new).decode()])
+            cursor.execute(_NUMBER_JSON, [_as_json(entries)])
             return
         adapt: Any = connection.ops.adapt_datetimefield_value
-        cursor.executemany(_NUMBER, [(seq, adapt(time), *rest) for seq, time, *rest in rows])
+        rows = [(e.seq, adapt(e.published_at), e.changed, e.event, e.latest, e.pk) for e in entries]
+        cursor.executemany(_NUMBER, rows)
+
+
+def _as_json(entries: Sequence[Pending]) -> str:
+    return _encode(
+        [
+            {
+                "seq": e.seq,
+                "published_at": e.published_at,
+                "changed": e.changed,
+                "event": e.event,
+                "latest": e.latest,
+                "id": e.pk,
+            }
+            for e in entries
+        ]
+    ).decode()
 
 
 def supersede(using: str, ids: Sequence[int]) -> None:

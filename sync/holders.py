@@ -17,10 +17,10 @@ _HOLDERS: Final = """
 SELECT record."table", record.id, {found} FROM json_to_recordset(%s::json)
     AS record("table" text, id text)
 CROSS JOIN LATERAL (
-    SELECT {columns}, seq FROM sync_log
+    SELECT {columns}, seq AS place FROM sync_log
     WHERE latest AND seq IS NOT NULL AND "table" = record."table" AND record_id = record.id
     OFFSET 0
-) AS entry ORDER BY entry.seq
+) AS entry ORDER BY entry.place
 """
 """The offset keeps the planner to one look into the index for each record, whatever it believes of
 the log: statistics may be old, and the records many."""

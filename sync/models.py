@@ -144,11 +144,6 @@ class SyncLog(models.Model):
                 fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
             ),
             PartialIndex(fields=["seq"], where=Q(latest=True), name="sync_log_latest"),
-            PartialIndex(
-                fields=["published_at"],
-                where=Q(published_at__isnull=False),
-                name="sync_log_published",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from sync.conf import conf
 from sync.cursor import Position
 from sync.locking import head
 from sync.models import SyncLog, SyncLogQuerySet
+from sync.moments import newest_at
 from sync.publishing import publish, publish_batch
 
 ENTRY_OVERHEAD: Final = 400
@@ -135,13 +136,11 @@ def _number_before(start: datetime.datetime, end: Position) -> int:
 
     Known from an entry that is still there: when the horizon was published is not.
     """
-    if start > head(conf().DATABASE).published_at:
+    newest_of_all = head(conf().DATABASE)
+    if start > newest_of_all.published_at:
         return end.seq
-    kept = SyncLog.objects.using(conf().DATABASE).filter(published_at__lte=start)
-    newest = kept.order_by("-published_at").only("seq", "published_at").first()
-    if newest is None or newest.seq is None:
-        return 0
-    return newest.seq - (newest.published_at == start)
+    newest = newest_at(conf().DATABASE, start, newest_of_all.seq)
+    return 0 if newest is None else newest.seq - newest.is_exact
 
 
 def _is_ours(start: Position, end: Position) -> bool:

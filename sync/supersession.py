@@ -12,6 +12,7 @@ from sync import codec
 from sync.batches import Pending
 from sync.conf import conf
 from sync.events import event_name
+from sync.holders import latest_entries
 from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
 from sync.outcomes import Outcomes
 from sync.registry import registry
@@ -163,16 +164,11 @@ class Supersession:
         holders[entry.audience] = entry
 
     def _load(self, using: str, entries: Iterable[Pending]) -> None:
-        ids: defaultdict[str, set[str]] = defaultdict(set)
-        for entry in entries:
-            ids[entry.table].add(entry.record_id)
-        published = SyncLog.objects.using(using).published().filter(latest=True).order_by("seq")
-        columns = ("record_id", "id", "action", "data", "audience", "cause")
-        for table, wanted in ids.items():
-            rows = published.filter(table=table, record_id__in=wanted).values_list(*columns)
-            for record_id, *values in rows:
-                holder = _Published(*values)
-                self._holders[table, record_id][holder.audience] = holder
+        records = {(entry.table, entry.record_id) for entry in entries}
+        columns = ("id", "action", "data", "audience", "cause")
+        for table, record_id, *values in latest_entries(using, records, columns):
+            holder = _Published(*values)
+            self._holders[table, record_id][holder.audience] = holder
         holders = self._holders.values()
         self._loaded = frozenset(row.pk for by_audience in holders for row in by_audience.values())
 

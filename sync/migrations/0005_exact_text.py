@@ -30,7 +30,7 @@ def _collate(schema_editor: Any, collation: str | None) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sync", "0003_a_source_for_other_programs"),
+        ("sync", "0004_no_index_of_times"),
     ]
 
     operations = [

@@ -114,7 +114,7 @@ async def drain(relay: Relay, connection: Connection) -> None:
         await relay.refresh()
         start, caught_up = connection.position, connection.caught_up
         upto = hold(relay, connection)
-        await send_pages(relay, connection, start, upto, with_cursor=caught_up, is_quiet=True)
+        await send_pages(relay, connection, start, upto, with_cursor=caught_up)
 
 
 async def _caught_up(relay: Relay, connection: Connection) -> None:

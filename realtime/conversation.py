@@ -212,18 +212,24 @@ class Conversation:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
-        look = self._relay.looks
-        identity = await in_database(rights.identify, grant, self._chosen_id)
-        await self._relay.refresh()
+        identity = await self._identify(grant)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
         self._relay.join(self._connection)
-        if self._relay.was_noticed(identity.user, look):
-            self._connection.fall_behind()
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
         await report(self._connection)
+
+    async def _identify(self, grant: Grant) -> Identity:
+        """Return who is connected, as no notice that the relay has read since says otherwise."""
+        while True:
+            look = self._relay.looks
+            identity = await in_database(rights.identify, grant, self._chosen_id)
+            await self._relay.refresh()
+            if not self._relay.was_noticed(identity.user, look):
+                return identity
+            grant = await in_database(grant.renew)
 
     def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):

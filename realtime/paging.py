@@ -40,12 +40,10 @@ async def send_pages(
     with_cursor: bool = True,
     without: frozenset[str] = frozenset(),
     is_anew: bool = False,
-    is_quiet: bool = False,
 ) -> None:
     """Send pages until the connection is live; those up to `upto` leave out some audiences.
 
-    `is_anew` has the client replace what it holds by them, `is_quiet` sends no page that says
-    nothing.
+    `is_anew` has the client replace what it holds by them.
     """
     while not connection.transport.is_closing:
         page = await _page(connection, start, upto, without)
@@ -56,8 +54,7 @@ async def send_pages(
         if is_anew:
             page, is_anew = dataclasses.replace(page, reset=True), False
         connection.caught_up = with_cursor and not page.has_more
-        if page.changes or page.reset or not is_quiet:
-            connection.send(sync_response(page, with_cursor=with_cursor))
+        connection.send(sync_response(page, with_cursor=with_cursor))
         start = page.position
         if page.has_more:
             if not await drained(connection):
@@ -113,7 +110,14 @@ async def read(
     while True:
         asked, question = audiences(), connection.ask()
         page, confirmed = await in_database(
-            _page_and_rights, connection, start, asked, limit=limit, tables=tables, upto=upto
+            _page_and_rights,
+            connection,
+            start,
+            asked,
+            limit=limit,
+            tables=tables,
+            upto=upto,
+            heard=connection.permitted,
         )
         connection.on_confirmed(confirmed, question)
         # Its own answer counts as well: a newer one may be from before the page was read.

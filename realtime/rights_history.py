@@ -23,6 +23,9 @@ from sync.locking import head
 
 Moment = tuple[datetime.datetime, int]
 
+_NOTHING: Final = ""
+"""Stands for holding no audience, so that a user who was seen with none is known."""
+
 CHUNK: Final = 500
 """Rows written by one statement."""
 
@@ -35,7 +38,7 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
     """
     from realtime.models import Right
 
-    user_id, now_held = str(user.pk), set(audiences)
+    user_id, now_held = str(user.pk), set(audiences) or {_NOTHING}
     rows = Right.objects.filter(user_id=user_id)
     held = set(rows.filter(lost_at=None).values_list("audience", flat=True))
     if held == now_held:
@@ -78,7 +81,7 @@ def difference(
     from realtime.models import Right
 
     changed = Q(gained_at__isnull=False) | Q(lost_at__isnull=False)
-    rows = list(Right.objects.filter(changed, user_id=str(user.pk)))
+    rows = list(Right.objects.filter(changed, user_id=str(user.pk)).exclude(audience=_NOTHING))
     lately = timezone.now() - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
     held = {r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, lately)}
     added = {

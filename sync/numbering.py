@@ -16,6 +16,7 @@ _COLUMNS: Final = {
     "published_at": "timestamptz",
     "changed": "text",
     "event": "text",
+    "cause": "text",
     "latest": "boolean",
 }
 """The columns that an entry gets its values of when it is published, with PostgreSQL's types."""
@@ -40,7 +41,7 @@ def store(using: str, entries: Sequence[Pending]) -> None:
     if not entries:
         return
     connection = connections[using]
-    rows = [(e.seq, e.published_at, e.changed, e.event, e.latest, e.pk) for e in entries]
+    rows = [(e.seq, e.published_at, e.changed, e.event, e.cause, e.latest, e.pk) for e in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             names = (*_COLUMNS, "id")

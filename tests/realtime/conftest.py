@@ -12,6 +12,15 @@ from realtime.announcer import tell_others
 from realtime.relay import Relay, relay
 from tests.realtime import layers
 from tests.support.hub import Hub
+from tests.support.open_planner import open_planner
+
+
+@pytest.fixture(autouse=True)
+def planner_for_everyone(settings) -> Iterator[None]:
+    """Have everybody hear the planner: who hears what is said by the host, and tested with it."""
+    settings.HOST_AUDIENCES = ""
+    with open_planner():
+        yield
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from tests.support.state import State
 
 Message = dict[str, Any]
 
+TELLS_AUDIENCES = ("welcome", "audiences")
+
 
 class Replica:
     """A store, the cursor it stands at, every message received, and three counts.
@@ -21,6 +23,10 @@ class Replica:
     def __init__(self, *, cursor: str | None = None, state: State | None = None) -> None:
         self.cursor = cursor
         self.state: State = dict(state or {})
+        self.held: set[str] | None = None
+        """The audiences that the store holds everything of, once the hub has named any."""
+        self._heard: set[str] = set()
+        self._of: dict[tuple[str, str], str] = {}
         self.received: list[Message] = []
         self.resets = 0
         self.repeated = 0
@@ -41,6 +47,7 @@ class Replica:
     def take(self, message: Message) -> None:
         """Obey one message of the hub."""
         self.received.append(message)
+        self._take_rights(message)
         if message["type"] == "sync_response":
             self._take_page(message)
         elif is_change_event(message):
@@ -48,6 +55,12 @@ class Replica:
         # Whatever the message: a cursor is only ever sent to a client that may store it.
         if message.get("cursor"):
             self.cursor = message["cursor"]
+
+    @property
+    def audiences(self) -> set[str] | None:
+        """What the client was last told that it hears; None for one that never said `hello`."""
+        told = [message for message in self.received if message["type"] in TELLS_AUDIENCES]
+        return set(told[-1]["audiences"]) if told else None
 
     def changes(self) -> list[Message]:
         """Return every change received, in order, from pages and events alike."""
@@ -59,6 +72,17 @@ class Replica:
                 found.append(message["data"])
         return found
 
+    def _take_rights(self, message: Message) -> None:
+        if message["type"] not in {"welcome", "audiences"}:
+            return
+        self._heard = set(message["audiences"])
+        lost = set(message.get("lost", ()))
+        if self.held is not None:
+            self.held -= lost
+        for store in (self.state, self._fresh or {}):
+            for key in [key for key in store if self._of.get(key) in lost]:
+                del store[key]
+
     def _take_page(self, page: Message) -> None:
         if page.get("reset"):
             self.resets += 1
@@ -69,6 +93,11 @@ class Replica:
             self._apply(change)
         if page["hasMore"]:
             return
+        if "audiences" in page:
+            self.held = (self.held or set()) | set(page["audiences"])
+            return
+        if self._heard and (self.held is None or self._fresh is not None):
+            self.held = set(self._heard)
         self.caught_up = True
         if self._fresh is not None:
             self.state, self._fresh = self._fresh, None
@@ -81,6 +110,7 @@ class Replica:
             store.pop(key, None)
         else:
             store[key] = change["data"]
+            self._of[key] = change["audience"]
 
     def _count(self, change: Message) -> None:
         position = position_of(change.get("cursor"))

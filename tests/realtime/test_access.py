@@ -1,0 +1,548 @@
+"""Rights that change while a client is connected or away: what is heard, told, replayed, ended."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from realtime import paging, rights
+from realtime.connection import Connection
+from realtime.conversation import Conversation
+from realtime.database import in_database
+from realtime.messages import Hello, Ping, SyncRequest
+from realtime.refreshing import refresh
+from tests.realtime.doubles import RecordingTransport
+from tests.support.off_loop import off_loop
+from tests.support.replica import Replica
+from tests.support.state import database_state
+from tests.testapp.models import Memo, Team
+
+SCOPE = {"headers": [], "query_string": b"", "client": ["192.0.2.7", 50000]}
+LONG_AGO = "ffffffff-1-00000000"
+
+pytestmark = pytest.mark.usefixtures("no_tick")
+
+
+class Spoken:
+    """A connection of ada, its conversation, and the replica that its client keeps."""
+
+    def __init__(self, relay, token, replica=None):
+        self.relay = relay
+        self.token = token
+        self.connection = Connection(RecordingTransport())
+        self.conversation = Conversation(SCOPE, self.connection, relay)
+        self.replica = replica or Replica()
+
+    @property
+    def closed(self):
+        return self.connection.transport.closed
+
+    async def say(self, message):
+        await self.conversation.answer(message)
+
+    async def hello(self, **fields):
+        await self.say(Hello(token=self.token, **fields))
+
+    async def arrive(self):
+        """Say hello and take everything there is."""
+        await self.hello()
+        await self.say(SyncRequest())
+        return await self.done()
+
+    async def come_back(self):
+        """Say hello with what the replica holds."""
+        held = None if self.replica.held is None else sorted(self.replica.held)
+        await self.hello(cursor=self.replica.cursor, held_audiences=held)
+        return await self.done()
+
+    async def done(self):
+        """Let everything that was begun come to its end; return what was sent meanwhile."""
+        await self.relay.refresh()
+        over = asyncio.Event()
+
+        async def tell():
+            if self.conversation._worker._jobs.empty():
+                over.set()
+            else:
+                self.conversation._worker.queue(tell)
+
+        if not self.closed:
+            self.conversation._worker.queue(tell)
+            async with asyncio.timeout(20):
+                await over.wait()
+        messages = self.connection.transport.messages
+        self.connection.transport.frames.clear()
+        for message in messages:
+            self.replica.take(message)
+        return messages
+
+
+@pytest.fixture
+def group(transactional_db):
+    """A team whose audience is the name of a group."""
+    team = Team.objects.create(name="blue")
+    group = Group.objects.create(name=f"team:{team.pk}")
+    group.team = team
+    return group
+
+
+@pytest_asyncio.fixture
+async def make_spoken(running, token):
+    every = []
+
+    async def make(replica=None):
+        spoken = Spoken(running, token, replica)
+        every.append(spoken)
+        await spoken.conversation.begin(cookies_count=False)
+        return spoken
+
+    yield make
+    for spoken in every:
+        await spoken.conversation.end()
+
+
+@pytest_asyncio.fixture
+async def spoken(make_spoken):
+    return await make_spoken()
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Stops each page that was read before it is looked at, while a test keeps it closed."""
+
+    class Gate:
+        def __init__(self):
+            self.reached, self.may_pass = asyncio.Event(), asyncio.Event()
+            self.may_pass.set()
+
+        def close(self):
+            self.reached.clear()
+            self.may_pass.clear()
+
+        async def in_database(self, function, *args, **kwargs):
+            found = await in_database(function, *args, **kwargs)
+            self.reached.set()
+            await self.may_pass.wait()
+            return found
+
+    gate = Gate()
+    monkeypatch.setattr(paging, "in_database", gate.in_database)
+    return gate
+
+
+def ada():
+    return get_user_model().objects.get()
+
+
+def join(group, *, announce=True):
+    with transaction.atomic():
+        ada().groups.add(group)
+        if announce:
+            refresh(ada())
+
+
+def leave(group, *, announce=True):
+    with transaction.atomic():
+        ada().groups.remove(group)
+        if announce:
+            refresh(ada().pk)
+
+
+def memo(group, title):
+    return Memo.objects.create(team=group.team, text=title)
+
+
+def text_of(messages):
+    return str(messages)
+
+
+async def assert_equal_to_the_database(spoken):
+    held = spoken.connection.permitted
+    assert spoken.replica.state == await off_loop(database_state, held)
+    assert spoken.replica.held == held
+
+
+async def test_what_is_gained_is_told_and_sent_from_zero_and_heard_from_then_on(spoken, group):
+    await off_loop(memo, group, "old")
+    await spoken.arrive()
+    assert "old" not in text_of(spoken.replica.received)
+    await off_loop(join, group)
+    told, page, *_ = [m for m in await spoken.done() if m.get("changes") != []]
+    assert (told["type"], told["gained"], told["lost"]) == ("audiences", [group.name], [])
+    assert set(told["audiences"]) == {"everyone", group.name}
+    assert (page["audiences"], page["hasMore"]) == ([group.name], False)
+    assert "cursor" not in page
+    await off_loop(memo, group, "new")
+    assert "new" in text_of(await spoken.done())
+    await assert_equal_to_the_database(spoken)
+    assert spoken.replica.cursor == spoken.relay.position.cursor
+
+
+async def test_what_is_lost_is_told_and_not_heard_any_more(spoken, group):
+    await off_loop(join, group)
+    await off_loop(memo, group, "seen")
+    await spoken.arrive()
+    await off_loop(leave, group)
+    await off_loop(memo, group, "foreign")
+    messages = await spoken.done()
+    [told] = [m for m in messages if m["type"] == "audiences"]
+    assert (told["gained"], told["lost"]) == ([], [group.name])
+    assert "foreign" not in text_of(messages)
+    await assert_equal_to_the_database(spoken)
+
+
+async def test_what_is_committed_after_the_loss_is_not_heard_even_if_both_are_read_at_once(
+    spoken, group
+):
+    await off_loop(join, group)
+    await spoken.arrive()
+
+    def all_before_the_relay_looks():
+        leave(group)
+        memo(group, "foreign")
+
+    await off_loop(all_before_the_relay_looks)
+    await spoken.done()
+    await off_loop(memo, group, "foreign as well")
+    await spoken.done()
+    assert "foreign" not in text_of(spoken.replica.received)
+
+
+async def test_what_was_committed_before_the_gain_is_not_missed_if_both_are_read_at_once(
+    spoken, group
+):
+    await spoken.arrive()
+
+    def all_before_the_relay_looks():
+        memo(group, "before")
+        join(group)
+        memo(group, "after")
+
+    await off_loop(all_before_the_relay_looks)
+    await spoken.done()
+    await assert_equal_to_the_database(spoken)
+    assert {"before", "after"} <= {data.get("text") for data in spoken.replica.state.values()}
+
+
+async def test_what_nobody_announced_is_found_by_the_periodic_look(running, token, settings, group):
+    settings.REALTIME = settings.REALTIME | {"RECHECK_INTERVAL": 0.05}
+    async with running:
+        spoken = Spoken(running, token)
+        await spoken.conversation.begin(cookies_count=False)
+        await spoken.arrive()
+        await off_loop(join, group, announce=False)
+        await spoken.connection.transport.until(
+            lambda sent: any(m["type"] == "audiences" for m in sent.messages)
+        )
+        await spoken.done()
+        await off_loop(leave, group, announce=False)
+        await spoken.connection.transport.until(
+            lambda sent: any(m.get("lost") for m in sent.messages)
+        )
+        await spoken.conversation.end()
+
+
+async def test_a_user_who_is_deactivated_is_sent_away_for_good(spoken, group):
+    await spoken.arrive()
+
+    def deactivate():
+        get_user_model().objects.update(is_active=False)
+        refresh(ada())
+
+    await off_loop(deactivate)
+    messages = await spoken.done()
+    assert spoken.closed[0] == 4503
+    assert (messages[-1]["type"], messages[-1]["reconnect"]) == ("goodbye", False)
+
+
+async def test_who_has_no_audience_left_is_sent_away_for_good(spoken, monkeypatch):
+    await spoken.arrive()
+    monkeypatch.setattr(rights, "audiences_for", lambda user: frozenset())
+    await off_loop(lambda: refresh(ada()))
+    await spoken.done()
+    assert spoken.closed[0] == 4503
+    assert spoken.connection.permitted == frozenset()
+
+
+async def test_who_has_no_audience_to_begin_with_is_sent_away(spoken, monkeypatch):
+    monkeypatch.setattr(rights, "audiences_for", lambda user: frozenset())
+    await spoken.hello()
+    assert spoken.closed[0] == 4503
+    assert "welcome" not in text_of(spoken.connection.transport.messages)
+
+
+async def test_a_client_that_never_said_hello_is_given_everything_anew(running, token, group):
+    scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+    simple = Spoken(running, token)
+    simple.conversation = Conversation(scope, simple.connection, running)
+    await simple.conversation.begin(cookies_count=False)
+    await simple.say(SyncRequest())
+    await simple.done()
+    await off_loop(memo, group, "theirs")
+    await off_loop(join, group)
+    await simple.done()
+    assert simple.replica.resets == 1
+    assert simple.replica.state == await off_loop(database_state, {"everyone", group.name})
+    await off_loop(leave, group)
+    messages = await simple.done()
+    assert {m["type"] for m in messages} <= {"sync_response", "event"}
+    assert simple.replica.resets == 2
+    assert simple.replica.state == await off_loop(database_state, {"everyone"})
+    assert simple.replica.cursor == running.position.cursor
+    await simple.conversation.end()
+
+
+async def test_a_client_that_was_away_is_told_what_to_forget_and_sent_what_is_new(
+    make_spoken, group
+):
+    away = await make_spoken()
+    other = await off_loop(Team.objects.create, name="red")
+    await off_loop(join, group)
+    await off_loop(memo, group, "mine for now")
+    await away.arrive()
+    await away.conversation.end()
+
+    def meanwhile():
+        leave(group)
+        Memo.objects.create(team=other, text="from before I joined")
+        new = Group.objects.create(name=f"team:{other.pk}")
+        join(new)
+        return new
+
+    new = await off_loop(meanwhile)
+    back = await make_spoken(away.replica)
+    welcome, *pages = await back.come_back()
+    assert welcome["lost"] == [group.name]
+    assert [page.get("audiences") for page in pages] == [[new.name], None]
+    await assert_equal_to_the_database(back)
+    assert back.replica.cursor == back.relay.position.cursor
+
+
+async def test_what_a_client_does_not_name_is_known_from_what_its_user_held(make_spoken, group):
+    away = await make_spoken()
+    await off_loop(join, group)
+    await off_loop(memo, group, "mine for now")
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(leave, group)
+    back = await make_spoken(away.replica)
+    await back.hello(cursor=back.replica.cursor)
+    welcome, *_ = await back.done()
+    assert welcome["lost"] == [group.name]
+    await assert_equal_to_the_database(back)
+
+
+@pytest.mark.parametrize("by", ["cursor", "since"])
+async def test_a_simple_client_that_was_away_starts_anew_once(running, token, group, by):
+    scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+    replica, since = Replica(), None
+
+    async def connect():
+        one = Spoken(running, token, replica)
+        one.conversation = Conversation(scope, one.connection, running)
+        await one.conversation.begin(cookies_count=False)
+        return one
+
+    def start():
+        return {by: replica.cursor if by == "cursor" else since}
+
+    simple = await connect()
+    await simple.say(SyncRequest())
+    [page] = await simple.done()
+    since = page["syncTimestamp"]
+    await simple.conversation.end()
+    await off_loop(memo, group, "theirs")
+    await off_loop(join, group)
+    simple = await connect()
+    await simple.say(SyncRequest(**start()))
+    [page] = await simple.done()
+    since = page["syncTimestamp"]
+    assert replica.resets == 1
+    assert replica.state == await off_loop(database_state, {"everyone", group.name})
+    await simple.say(SyncRequest(**start()))
+    await simple.done()
+    assert replica.resets == 1
+    await simple.conversation.end()
+    await off_loop(leave, group)
+    simple = await connect()
+    await simple.say(SyncRequest(**start()))
+    await simple.done()
+    assert replica.resets == 2
+    assert replica.state == await off_loop(database_state, {"everyone"})
+    await simple.conversation.end()
+
+
+async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spoken, group):
+    away = await make_spoken()
+    await off_loop(join, group)
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(memo, group, "missed")
+    back = await make_spoken(away.replica)
+    await back.hello(cursor=back.replica.cursor)
+    welcome, page = await back.done()
+    assert "lost" not in welcome
+    assert "audiences" not in page
+    assert (back.replica.resets, back.replica.repeated) == (0, 0)
+    await assert_equal_to_the_database(back)
+
+
+async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken, group, gate):
+    await off_loop(join, group)
+    await off_loop(memo, group, "secret")
+    await spoken.hello()
+    gate.close()
+    await spoken.say(SyncRequest(id="p"))
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await off_loop(leave, group)
+    spoken.conversation._access.apply(
+        await in_database(rights.confirmed, spoken.connection.identity), spoken.connection.ask()
+    )
+    gate.may_pass.set()
+    await spoken.done()
+    assert "secret" not in text_of(spoken.replica.received)
+    await assert_equal_to_the_database(spoken)
+
+
+async def test_a_page_that_is_read_after_a_loss_that_nobody_announced_shows_nothing(spoken, group):
+    await off_loop(join, group)
+    await off_loop(memo, group, "secret")
+    await spoken.hello()
+    await off_loop(leave, group, announce=False)
+    await spoken.say(SyncRequest(id="p"))
+    await spoken.done()
+    assert "secret" not in text_of(spoken.replica.received)
+    await assert_equal_to_the_database(spoken)
+
+
+async def test_the_answer_to_an_older_question_does_not_undo_a_newer_one(spoken, group):
+    await off_loop(join, group)
+    await spoken.arrive()
+    old, question = spoken.connection.identity, spoken.connection.ask()
+    await off_loop(leave, group)
+    await spoken.done()
+    spoken.conversation._access.apply(old, question)
+    assert spoken.connection.permitted == {"everyone"}
+
+
+async def test_what_was_gained_just_now_may_be_asked_for_and_nothing_else(spoken, group):
+    await off_loop(memo, group, "theirs")
+    await spoken.arrive()
+    for audience in (group.name, "team:9999", "nonsense"):
+        await spoken.say(SyncRequest(id=audience, audiences=[audience]))
+    errors = [m for m in await spoken.done() if m["type"] == "error"]
+    assert [(e["id"], e["code"], e["message"]) for e in errors] == [
+        (name, "forbidden", errors[0]["message"]) for name in (group.name, "team:9999", "nonsense")
+    ]
+    await off_loop(join, group, announce=False)
+    await spoken.say(SyncRequest(id="now", audiences=[group.name]))
+    messages = await spoken.done()
+    [page] = [m for m in messages if m.get("id") == "now"]
+    assert [change["data"]["text"] for change in page["changes"]] == ["theirs"]
+    await assert_equal_to_the_database(spoken)
+
+
+async def test_what_is_lost_again_while_it_is_sent_is_not_sent_to_its_end(
+    spoken, group, gate, settings
+):
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    for title in ("first", "second", "third"):
+        await off_loop(memo, group, title)
+    await spoken.hello()
+    await spoken.done()
+    gate.close()
+    await off_loop(join, group)
+    await spoken.relay.refresh()
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await off_loop(leave, group)
+    await spoken.relay.refresh()
+    gate.may_pass.set()
+    await spoken.done()
+    assert spoken.connection.permitted == {"everyone"}
+    await off_loop(memo, group, "fourth")
+    assert "fourth" not in text_of(await spoken.done())
+    assert not [key for key in spoken.replica.state if key[0] == Memo._meta.db_table]
+
+
+async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_missed(
+    spoken, group, monkeypatch
+):
+    await off_loop(join, group)
+    identify = rights.identify
+
+    def identify_and_lose(*args):
+        found = identify(*args)
+        monkeypatch.setattr(rights, "identify", identify)
+        leave(group)
+        return found
+
+    monkeypatch.setattr(rights, "identify", identify_and_lose)
+    await spoken.hello()
+    await off_loop(memo, group, "foreign")
+    await spoken.done()
+    assert spoken.connection.permitted == {"everyone"}
+    assert "foreign" not in text_of(spoken.replica.received)
+
+
+async def test_what_a_client_left_out_is_not_gained(spoken, group):
+    await spoken.hello(audiences=["everyone"])
+    await off_loop(join, group)
+    await off_loop(memo, group, "not asked for")
+    messages = await spoken.done()
+    assert "audiences" not in {m["type"] for m in messages}
+    assert spoken.connection.permitted == {"everyone"}
+
+
+async def test_a_ping_is_answered_while_gained_records_are_sent(spoken, group, gate):
+    await spoken.arrive()
+    gate.close()
+    await off_loop(join, group)
+    await spoken.relay.refresh()
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await spoken.say(Ping(id="still here"))
+    assert spoken.connection.transport.messages[-1]["id"] == "still here"
+    assert "cursor" not in spoken.connection.transport.messages[-1]
+    gate.may_pass.set()
+    await spoken.done()
+
+
+async def test_a_refresh_that_is_rolled_back_says_nothing(spoken, group):
+    await spoken.arrive()
+
+    def roll_back():
+        with transaction.atomic():
+            ada().groups.add(group)
+            refresh(ada())
+            transaction.set_rollback(True)
+
+    await off_loop(roll_back)
+    assert await spoken.done() == []
+
+
+async def test_a_refresh_may_be_called_on_an_event_loop(spoken, group):
+    await spoken.arrive()
+    user = await off_loop(ada)
+    await off_loop(join, group, announce=False)
+    refresh(user)
+    await spoken.connection.transport.until(
+        lambda sent: any(m["type"] == "audiences" for m in sent.messages)
+    )
+
+
+async def test_rights_that_cannot_be_looked_up_send_a_client_away_to_come_back(
+    spoken, group, monkeypatch
+):
+    await spoken.arrive()
+
+    def fail(user):
+        raise RuntimeError("the host is out of order")
+
+    monkeypatch.setattr(rights, "audiences_for", fail)
+    await off_loop(lambda: refresh(ada()))
+    await spoken.done()
+    assert spoken.closed[0] == 4000

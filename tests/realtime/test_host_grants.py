@@ -123,7 +123,9 @@ def test_a_token_of_nobody_opens_nothing(user, ask, refuse):
     ],
 )
 def test_an_answer_of_another_form_is_named_and_no_word_about_the_token(user, ask, wrong):
-    with pytest.raises(AuthenticateFailed, match=r"REALTIME\['AUTHENTICATE'\] must return") as error:
+    with pytest.raises(
+        AuthenticateFailed, match=r"REALTIME\['AUTHENTICATE'\] must return"
+    ) as error:
         ask(wrong(user))
     assert "the token" not in str(error.value)
     assert wire_error(error.value)[0] is ErrorCode.INTERNAL

@@ -133,7 +133,7 @@ def of_an_expired_device(user):
 
 
 def of_nobody_active(user):
-    gone = type(user).objects.create(username="gone", is_active=False)
+    gone, _ = type(user).objects.get_or_create(username="gone", is_active=False)
     return pair_device(gone, "tablet")[1]
 
 

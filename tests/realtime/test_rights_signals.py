@@ -54,7 +54,8 @@ def told():
 
 
 @pytest.mark.parametrize(
-    "change", [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}, {"first_name": "A"}]
+    "change",
+    [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}, {"first_name": "A"}],
 )
 @pytest.mark.parametrize("only", [True, False])
 def test_a_user_who_is_saved_is_looked_at(user, told, change, only):
@@ -122,7 +123,9 @@ def test_groups_are_looked_at_from_both_sides(user, other, group, told, change, 
 def test_permissions_of_users_are_looked_at_from_both_sides(
     user, other, permission, told, change, side
 ):
-    many, one = (user.user_permissions, permission) if side == "user" else (permission.user_set, user)
+    many, one = (
+        (user.user_permissions, permission) if side == "user" else (permission.user_set, user)
+    )
     if change != "add":
         many.add(one)
     told()
@@ -136,7 +139,9 @@ def test_permissions_of_groups_are_looked_at_for_all_their_users(
     user, other, group, permission, told, change, side
 ):
     user.groups.add(group)
-    many, one = (group.permissions, permission) if side == "group" else (permission.group_set, group)
+    many, one = (
+        (group.permissions, permission) if side == "group" else (permission.group_set, group)
+    )
     if change != "add":
         many.add(one)
     told()

@@ -96,7 +96,8 @@ def test_a_client_is_not_refused_because_it_cannot_be_written_down(device, monke
 
 def test_the_first_hello_that_says_what_the_client_runs_counts():
     connection = connection_of()
-    describe(connection, Hello(app_version="1.2.0"))
-    describe(connection, Hello(app_version="6.6.6", platform="ios"))
-    describe(connection, Hello(platform="android"))
+    assert not describe(connection, Hello())
+    assert describe(connection, Hello(app_version="1.2.0"))
+    assert describe(connection, Hello(app_version="6.6.6", platform="ios"))
+    assert not describe(connection, Hello(app_version="7.7.7", platform="android"))
     assert (connection.app_version, connection.platform) == ("1.2.0", "ios")

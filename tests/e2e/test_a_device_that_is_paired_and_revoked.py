@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from django.utils import timezone
 
@@ -9,6 +11,8 @@ from realtime.devices import rotate_device
 from realtime.models import Device
 from tests.support.manage import manage
 from tests.support.off_loop import off_loop
+
+SECONDS = 20
 
 
 @pytest.fixture
@@ -42,8 +46,9 @@ async def test_a_device_whose_token_was_rotated_goes_on_with_the_new_one(hub, co
     token = await off_loop(rotate_device, device)
     assert "tokenExpiresAt" not in await client.hello(token=token)
     await off_loop(rotate_device, device)  # the token it came with first is useless from now on
-    while "tokenExpiresAt" not in await client.hello(token=None):
-        pass  # until the hub has looked at the second
+    async with asyncio.timeout(SECONDS):
+        while "tokenExpiresAt" not in await client.hello(token=None):
+            pass  # the hub has not looked at the second yet
     await off_loop(rotate_device, device)
     goodbye = await client.expect("goodbye")
     assert goodbye["code"] == 4503

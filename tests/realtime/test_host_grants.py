@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -16,6 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 import realtime
 from realtime.errors import AuthenticateFailed, ErrorCode, Revoked, TokenExpired, wire_error
 from realtime.host_grants import host_grant
+from tests.support.documented import block
 
 HERE = "tests.realtime.test_host_grants"
 HOUR = datetime.timedelta(hours=1)
@@ -198,9 +200,14 @@ def test_the_token_is_shown_nowhere(user, ask):
 
 
 @pytest.fixture
-def by(settings):
+def by(settings, monkeypatch):
+    """Ask a function of docs/integration.md, as it stands there."""
+
     def by(name):
-        settings.REALTIME = {"AUTHENTICATE": f"tests.testapp.authenticate.{name}"}
+        module = ModuleType("documented")
+        exec(block("integration.md", "Tokens of your own", "python", f"def {name}"), vars(module))
+        monkeypatch.setitem(sys.modules, "documented", module)
+        settings.REALTIME = {"AUTHENTICATE": f"documented.{name}"}
 
     return by
 

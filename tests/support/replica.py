@@ -110,7 +110,7 @@ class Replica:
             store.pop(key, None)
         else:
             store[key] = change["data"]
-            self._of[key] = change["audience"]
+            self._of[key] = change.get("audience", "")
 
     def _count(self, change: Message) -> None:
         position = position_of(change.get("cursor"))

@@ -225,7 +225,9 @@ class Conversation:
             raise InvalidMessage("Send a token or a pairing code, not both.")
         if self._connection.identity is not None:
             raise Forbidden("Who is connected already cannot pair. Open another connection.")
-        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
+        address = self._connection.address
+        counted = counted_as(address) or address
+        grant, token = await in_database(auth.pairing_grant, code, counted)
         await self._admit(grant)
         return token
 

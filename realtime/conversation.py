@@ -127,6 +127,7 @@ class Conversation:
             grant = await in_database(auth.session_grant, self._scope["headers"])
         if grant is not None:
             await self._admit(grant)
+            await report(self._connection)
             return
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(conf().AUTHENTICATION_TIMEOUT, self._too_late)
@@ -170,10 +171,13 @@ class Conversation:
         is_unnamed = self._chosen_id is None
         if is_unnamed:
             self._choose_id(message.client_id)
+        is_news = describe(self._connection, message)
         device_token = await self._introduce(message)
+        identity = self._connection.identity
         if known is not None and is_unnamed and self._chosen_id is not None:
-            self._become(await in_database(rights.identify, known.grant, self._chosen_id))
-        if self._connection.identity is None:
+            assert identity is not None, "who had a user has it still"
+            self._become(await in_database(rights.identify, identity.grant, self._chosen_id))
+        if identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
         await self._access.authorise(message.audiences)
         self._narrow(message)
@@ -186,6 +190,8 @@ class Conversation:
             self._connection.acknowledged = message.cursor
             self._connection.is_told = True
             self._resume(cursor, change.gained, message.id)
+        if is_news or known is None or message.token is not None:
+            await report(self._connection)
 
     def _resume(
         self, cursor: Position, gained: frozenset[str], request_id: str | int | None
@@ -198,13 +204,10 @@ class Conversation:
 
     async def _introduce(self, message: Hello) -> str | None:
         """Go by the token or the pairing code of a message; returns the token a code was for."""
-        describe(self._connection, message)
         if message.pairing_code is not None:
             return await self._pair(message, message.pairing_code)
         if message.token is not None:
             await self._authenticate(message.token)
-        elif self._connection.identity is not None:
-            await report(self._connection)
         return None
 
     async def _authenticate(self, token: str) -> None:
@@ -216,14 +219,15 @@ class Conversation:
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
         await self._access.switch(grant)
-        await report(self._connection)
 
     async def _pair(self, message: Hello, code: str) -> str:
         if message.token is not None:
             raise InvalidMessage("Send a token or a pairing code, not both.")
         if self._connection.identity is not None:
             raise Forbidden("Who is connected already cannot pair. Open another connection.")
-        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
+        address = self._connection.address
+        counted = counted_as(address) or address
+        grant, token = await in_database(auth.pairing_grant, code, counted)
         await self._admit(grant)
         return token
 
@@ -239,7 +243,6 @@ class Conversation:
         self._relay.join(self._connection)
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
-        await report(self._connection)
 
     async def _identify(self, grant: Grant) -> Identity:
         """Return who is connected, as no notice that the relay has read since says otherwise."""

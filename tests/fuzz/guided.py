@@ -122,7 +122,7 @@ def memory() -> dict[str, int]:
 
 def set_up() -> None:
     """Import the hub under instrumentation, on a database of this process's own."""
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.fuzz.fuzz_settings"
     with atheris.instrument_imports(include=["realtime", "sync"]):
         import django
 

@@ -16,6 +16,10 @@ from tests.fuzz.conversing import Conversation, steps_of, text_of
 from tests.fuzz.findings import Kind, require
 from tests.fuzz.world import World
 
+MOST_STEPS = 16
+"""Steps of one input of `receiving`: there many short ones reach more than a few long ones."""
+LONGEST = 100
+"""Steps of one whole conversation."""
 CONNECTION_LIFE = 500
 """Inputs that one connection of `receiving` takes before the next one is opened."""
 
@@ -117,8 +121,8 @@ class Receiving:
         """What the connection was sent, for what went wrong may have begun long before."""
 
     def __call__(self, data: bytes) -> None:
-        self.transcript.append(data)
-        self._world.run(self._conversation.take(steps_of(data)))
+        self.transcript.append(b"\n".join(data.split(b"\n", MOST_STEPS)[:MOST_STEPS]))
+        self._world.run(self._conversation.take(steps_of(self.transcript[-1])))
         if len(self.transcript) >= CONNECTION_LIFE:
             self.close()
 
@@ -147,7 +151,7 @@ class Conversing:
     async def _converse(self, data: bytes) -> None:
         conversation = Conversation(self._world)
         try:
-            await conversation.take(steps_of(data))
+            await conversation.take(steps_of(data)[:LONGEST])
             await conversation.settle()
         finally:
             await conversation.end()

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import override_settings
 
 from realtime.conf import Conf
@@ -128,6 +129,7 @@ class World:
 
     async def _close(self) -> None:
         await self._relay.__aexit__(None, None, None)
+        await sync_to_async(connections.close_all)()
 
     async def _ended(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Check that tasks end by themselves, as the relay's looks at the database do."""

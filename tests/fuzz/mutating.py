@@ -17,7 +17,7 @@ ODD = 0.15
 
 _FIELDS = {
     vocabulary.tag(message): {
-        name: vocabulary.values(kind) for name, kind in vocabulary.fields(message).items()
+        name: vocabulary.choices(name, kind) for name, kind in vocabulary.fields(message).items()
     }
     for message in vocabulary.CLIENT_MESSAGES
 }
@@ -100,8 +100,8 @@ def _line(rng: random.Random) -> bytes:
 
 
 def _field(tag: str, name: str, rng: random.Random) -> str:
-    choices = vocabulary.WRONG if rng.random() < ODD else _FIELDS[tag][name]
-    return f"{json.dumps(name)}:{rng.choice(choices)}"
+    values = vocabulary.WRONG if rng.random() < ODD else _FIELDS[tag][name]
+    return f"{json.dumps(name)}:{rng.choice(values)}"
 
 
 def _encoded(text: str) -> bytes:

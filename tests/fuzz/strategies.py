@@ -22,7 +22,7 @@ JSON_VALUES = st.recursive(
 def fields_of(message: type[msgspec.Struct]) -> st.SearchStrategy[list[str]]:
     """Draw some fields of a message, most of them valid, perhaps one of them twice."""
     drawn = [
-        st.tuples(st.just(json.dumps(name)), _values(kind)).map(":".join)
+        st.tuples(st.just(json.dumps(name)), _values(name, kind)).map(":".join)
         for name, kind in vocabulary.fields(message).items()
     ]
     return st.lists(st.one_of(drawn), max_size=len(drawn))
@@ -35,8 +35,8 @@ def messages_of(message: type[msgspec.Struct]) -> st.SearchStrategy[str]:
     return fields.map(lambda parts: "{" + ",".join(parts) + "}")
 
 
-def _values(kind: Any) -> st.SearchStrategy[str]:
-    valid = st.sampled_from(vocabulary.values(kind))
+def _values(name: str, kind: Any) -> st.SearchStrategy[str]:
+    valid = st.sampled_from(vocabulary.choices(name, kind))
     return valid | valid | st.sampled_from(vocabulary.WRONG) | JSON_VALUES.map(json.dumps)
 
 

@@ -193,6 +193,13 @@ def values(kind: Any) -> list[str]:
     return ["null", "true", "false"]
 
 
+def choices(name: str, kind: Any) -> list[str]:
+    """Return the values to draw from for a field of this name: mostly the good ones of a token,
+    for the first bad one ends the conversation."""
+    found = values(kind)
+    return found + [json.dumps(TOKEN)] * (8 * len(found)) if name == "token" else found
+
+
 def _lists(kind: Any) -> list[str]:
     longest = kind.max_length or 16
     items = values(kind.item_type)

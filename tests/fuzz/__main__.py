@@ -30,6 +30,10 @@ SHARES: Final = {
 }
 """How the inputs are shared out: what is quick gets many, what reaches deep gets most time."""
 COVERED: Final = re.compile(rb"cov: (\d+) ft: (\d+) corp: (\d+)/")
+HEADS: Final = [
+    *("target", "inputs", "frames", "edges", "features", *Kind),
+    *("MiB before", "after", "objects +"),
+]
 MIB: Final = 1024 * 1024
 MOST_GROWTH: Final = 32 * MIB
 """Growth after the warm-up that is still flat: what the fuzzer itself keeps is part of it."""
@@ -74,7 +78,7 @@ def fuzz(target: str, inputs: int, given: argparse.Namespace) -> dict[str, Any]:
 
 def follow(process: subprocess.Popen[bytes], target: str, inputs: int) -> dict[str, Any]:
     """Show how far a target has come; returns the last that it reported."""
-    report: dict[str, Any] = {"inputs": 0, "found": {}, "final": False}
+    report: dict[str, Any] = {"inputs": 0, "frames": 0, "found": {}, "final": False}
     assert process.stdout is not None
     with tqdm(total=inputs, desc=f"{target:>13}", unit="input") as bar:
         for line in process.stdout:
@@ -86,21 +90,19 @@ def follow(process: subprocess.Popen[bytes], target: str, inputs: int) -> dict[s
 
 def print_table(reports: dict[str, dict[str, Any]]) -> None:
     """Print what each target did, and all of them."""
-    kinds = list(Kind)
-    heads = ["target", "inputs", "frames", "edges", "features", *kinds, "MiB before", "after", "objects +"]
-    rows = [[target, *row(report, kinds)] for target, report in reports.items()]
-    total = sum(report["inputs"] for report in reports.values())
-    found = [str(sum(report["found"].get(kind, 0) for report in reports.values())) for kind in kinds]
-    rows.append(["all", f"{total:,}", "", "", "", *found, "", "", ""])
-    widths = [max(len(line[at]) for line in [heads, *rows]) for at in range(len(heads))]
-    for line in [heads, *rows]:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+    rows = [HEADS, *([target, *row(report)] for target, report in reports.items())]
+    inputs, frames = (sum(one[name] for one in reports.values()) for name in ("inputs", "frames"))
+    found = [sum(one["found"].get(kind, 0) for one in reports.values()) for kind in Kind]
+    rows.append(["all", f"{inputs:,}", f"{frames:,}", "", "", *map(str, found), "", "", ""])
+    widths = [max(len(cells[at]) for cells in rows) for at in range(len(HEADS))]
+    for cells in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)))
 
 
-def row(report: dict[str, Any], kinds: list[Kind]) -> list[str]:
+def row(report: dict[str, Any]) -> list[str]:
     before, after = report.get("before"), report.get("after")
-    counts = [f"{report.get(name, 0):,}" for name in ("inputs", "frames", "edges", "features")]
-    counts += [str(report["found"].get(kind, 0)) for kind in kinds]
+    counts = [f"{report[name]:,}" for name in ("inputs", "frames", "edges", "features")]
+    counts += [str(report["found"].get(kind, 0)) for kind in Kind]
     if before is None or after is None:
         return [*counts, "", "", ""]
     sizes = [f"{one['bytes'] / MIB:.1f}" for one in (before, after)]

@@ -1,4 +1,4 @@
-"""A whole conversation as a list of steps, and as the bytes that a fuzzer mutates: a step a line."""
+"""A whole conversation as a list of steps, and as the bytes a fuzzer mutates: a step a line."""
 
 from __future__ import annotations
 

@@ -106,10 +106,10 @@ class Run:
 
     def _report(self, final: bool) -> None:
         report = {"inputs": self._inputs, "found": self._found, "final": final}
+        report["frames"] = self._frames + self._world.frames
         if final:
             report |= {"seconds": time.monotonic() - self._started}
             report |= {"before": self._before, "after": memory()}
-            report |= {"frames": self._frames + self._world.frames}
         print(json.dumps(report), flush=True)
 
 

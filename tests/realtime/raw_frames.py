@@ -43,7 +43,7 @@ def frame(
 
 
 def lying(length: int, form: int, data: bytes = b"") -> bytes:
-    """Return a text frame that claims to be so long, in the form for lengths of 7, 16 or 64 bits."""
+    """Return a text frame that claims to be so long, its length in the form of so many bits."""
     heads = {7: bytes([0x80 | length & 0x7F]), 16: b"\xfe" + struct.pack("!H", length & 0xFFFF)}
     head = heads.get(form, b"\xff" + struct.pack("!Q", length))
     return b"\x81" + head + b"\0\0\0\0" + data

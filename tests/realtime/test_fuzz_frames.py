@@ -23,6 +23,7 @@ from tests.realtime.raw_frames import (
 )
 from tests.support.client import HubClient
 
+EXAMPLES = settings().max_examples
 STRANGERS = 100
 PING = b'{"type":"ping"}'
 
@@ -154,7 +155,7 @@ LIES = st.builds(
 MESSAGES = st.lists(st.binary(max_size=20) | st.just(PING), min_size=1, max_size=5).map(fragments)
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=100)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=EXAMPLES)
 @given(
     parts=st.lists(FRAMES | FRAMES | MESSAGES | LIES | st.binary(max_size=40), max_size=8),
     pieces=st.sampled_from([1, 1, 2, 7, 50]),
@@ -165,7 +166,7 @@ def test_bytes_at_random_harm_nobody_else(hub_of_others, parts, pieces):
     run(spoken(hub, b"".join(parts), pieces))
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=30)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=EXAMPLES // 3)
 @given(data=st.binary(max_size=300), cut=st.integers(0, 400), ends=st.booleans())
 def test_handshakes_at_random_harm_nobody_else(hub_of_others, data, cut, ends):
     hub, run = hub_of_others

@@ -16,6 +16,7 @@ from tests.fuzz.vocabulary import tags_of_server
 
 SECONDS = 60
 ERROR_CODES = set(ErrorCode) - {ErrorCode.INTERNAL}
+ANSWERS = {"pong", "welcome", "sync_response", "error"}
 SERVER_TAGS = tags_of_server()
 
 
@@ -76,7 +77,8 @@ class Peer:
         else:
             self.asked[message.id] += 1
             if isinstance(message, Hello):
-                self.may_be_sent_away |= message.token is not None
+                credentials = (message.token, getattr(message, "pairing_code", None))
+                self.may_be_sent_away |= any(one is not None for one in credentials)
                 self.spare[message.id] += message.cursor is not None
         self._inbox.put_nowait({"type": "websocket.receive", "text": text})
 
@@ -167,7 +169,7 @@ class Peer:
         kind, identity = found["type"], found.get("id")
         require(kind in SERVER_TAGS, Kind.ANSWER, f"the type {kind!r} is not the hub's")
         self.cursor = found.get("cursor", self.cursor)
-        if kind not in ("event", "events", "goodbye"):
+        if kind in ANSWERS:
             self.answered[identity] += 1
         if kind == "error":
             self._take_error(found)

@@ -17,6 +17,8 @@ HANDSHAKES = [
     b"\nclient_id=laptop-7\norigin: http://127.0.0.1:8000\nhost: 127.0.0.1:8000",
     b"\nclient_id=%00&client_id=%ff\norigin: null\nsec-websocket-protocol: hub.v1",
     b"\n\norigin: https://evil.example.org\ncookie: sessionid=abc",
+    b"\n\norigin: http://127.0.0.1\ncookie: sessionid=" + b"a" * 32,
+    b'\n\norigin: http://localhost\ncookie: sessionid="\\000"; sessionid=\xff',
     b"\n\norigin: app://planner\ncookie: sessionid=\\000",
     b"\n\norigin: http://[::1\norigin: file://",
     b"\n\nx-client-id: \xff\x00\nauthorization: Bearer " + vocabulary.TOKEN.encode(),

@@ -43,7 +43,7 @@ class Decoding:
 
 
 class Parsing:
-    """The texts within a message: cursors, times, client ids, tokens; the first byte chooses."""
+    """The texts within messages and handshakes; the first byte chooses what it is read as."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -51,8 +51,8 @@ class Parsing:
             self._cursor,
             parse_since,
             client_ids.checked_client_id,
+            self._client_id,
             self._origin,
-            self._cookie,
             self._token,
         ]
 
@@ -76,12 +76,12 @@ class Parsing:
         hosts = [(b"host", b"127.0.0.1:8000"), (b"origin", text.encode("latin-1", "replace"))]
         origins.origin_of(hosts)
 
-    def _cookie(self, text: str) -> None:
-        auth.session_user([(b"cookie", text.encode("latin-1", "replace"))])
+    def _client_id(self, text: str) -> None:
+        query = text.encode("latin-1", "replace")
+        client_ids.given_client_id({"headers": [], "query_string": query})
 
     def _token(self, text: str) -> None:
-        headers = [(b"authorization", text.encode("latin-1", "replace"))]
-        auth.token_user(auth.bearer_token(headers) or text)
+        auth.bearer_token([(b"authorization", text.encode("latin-1", "replace"))])
 
 
 class ShakingHands:

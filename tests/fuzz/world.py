@@ -26,6 +26,17 @@ Result = TypeVar("Result")
 RECORDS = 12
 UNHURRIED: dict[str, Any] = {"TICK": 0.2, "AUTHENTICATION_TIMEOUT": 3600.0}
 """Nobody is sent away for being slow: a fuzzer's machine is."""
+UNLIMITED = {
+    "MESSAGE_RATE": 0,
+    "SYNC_COST_RATE": 0,
+    "MAX_CONNECTIONS_PER_USER": 0,
+    "MAX_CONNECTIONS_PER_ADDRESS": 0,
+    "MAX_UNAUTHENTICATED": 0,
+    "MAX_UNAUTHENTICATED_PER_ADDRESS": 0,
+    "PAIRING_ATTEMPTS": 2**31,
+    "PAIRING_ATTEMPTS_IN_ALL": 2**31,
+}
+"""Nobody is refused for how much comes: a message that is dropped as one too many tests nothing."""
 SMALL_PAGES = {"PAGE_LIMIT": 5}
 """The log of a few records has several pages."""
 
@@ -34,7 +45,9 @@ def settings_of(overrides: dict[str, Any]) -> dict[str, Any]:
     """Return `REALTIME` for a fuzzed hub: a name that this version does not have is left out, so
     that one harness fits hubs with limits and without."""
     known = {field.name for field in dataclasses.fields(Conf)}
-    return {name: value for name, value in (UNHURRIED | overrides).items() if name in known}
+    return {
+        name: value for name, value in (UNHURRIED | UNLIMITED | overrides).items() if name in known
+    }
 
 
 def populate() -> None:

@@ -145,4 +145,4 @@ class RawClient:
     async def close(self) -> None:
         """Cut the connection."""
         self._writer.transport.abort()
-        await asyncio.wait([asyncio.ensure_future(self._writer.wait_closed())])
+        await asyncio.gather(self._writer.wait_closed(), return_exceptions=True)

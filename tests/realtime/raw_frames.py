@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import struct
 from collections.abc import Iterable, Sequence
@@ -139,7 +140,7 @@ class RawClient:
 
     def finish(self) -> None:
         """Send nothing more, and say so."""
-        if self._writer.can_write_eof() and not self._writer.is_closing():
+        with contextlib.suppress(OSError):  # the server may have cut the connection just now
             self._writer.write_eof()
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import checks, rights_signals  # noqa: F401
+        from realtime import checks, rights_signals, token_checks  # noqa: F401
         from realtime.announcer import announce_after_commit
         from sync.signals import recorded
 

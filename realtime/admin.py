@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import CharField, QuerySet, Value
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from realtime import device_admin
 from realtime.models import Client, Presence
+from realtime.presence import alive_rows, end_of_log, lag
+from sync.cursor import Position
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -39,10 +43,34 @@ class ClientAdmin(ReadOnlyAdmin):
 
 @admin.register(Presence)
 class PresenceAdmin(ReadOnlyAdmin):
-    """Who is connected now."""
+    """Who is connected now, and how far each has come."""
 
-    list_display = ("client_id", "user_id", "address", "connected_at", "seen_at", "relay")
-    search_fields = ("client_id", "user_id")
+    list_display = (
+        *("client_id", "user_id", "address", "app_version", "platform"),
+        *("lag", "behind", "connected_at", "seen_at"),
+    )
+    list_filter = ("behind", "platform", "app_version")
+    search_fields = ("client_id", "user_id", "address")
+    fields = (
+        *("client_id", "user_id", "device_id", "address", "app_version", "platform"),
+        *("acknowledged", "lag", "behind", "connected_at", "seen_at", "relay"),
+    )
+    readonly_fields = ("lag",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave out the connections of processes that are silent for too long: they are gone."""
+        end = end_of_log()
+        return (
+            alive_rows()
+            .order_by("-connected_at")
+            .annotate(end_of_log=Value(end.cursor if end else "", CharField()))
+        )
+
+    @admin.display(description=_("lag"))
+    def lag(self, presence: Any) -> int | None:
+        """Return how many changes are newer than what the client acknowledged."""
+        end = Position.parse(presence.end_of_log) if presence.end_of_log else None
+        return lag(presence.acknowledged, end)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

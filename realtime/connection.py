@@ -14,6 +14,7 @@ from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from realtime.grants import Grant
+from realtime.limits import CatchUpBudget
 from realtime.messages import Goodbye, encode, given
 from realtime.transport import Transport
 from sync.cursor import Position
@@ -54,6 +55,7 @@ class Connection:
         self.address = ""
         self.app_version = ""
         self.platform = ""
+        self.budget = CatchUpBudget()
         self.tables: frozenset[str] | None = None
         self.asked: Names = None
         """The audiences that the client chose to hear of those it may."""

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import logging
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from realtime import auth, catchup, rights
 from realtime.access import Access
+from realtime.addresses import client_address, counted_as
+from realtime.admission import Seat
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
@@ -66,11 +69,11 @@ class Conversation:
         self._expiry = Expiry(connection)
         self._access = Access(relay, connection, self._queue)
         self._chosen_id: str | None = None
+        connection.address = client_address(scope)
+        self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
         self._held: list[str] | None = None
         connection.on_behind = self._fell_behind
-        client = scope.get("client") or ("",)
-        connection.address = str(client[0])[:64]
 
     async def begin(self, *, cookies_count: bool) -> None:
         """Find out who came from what the handshake carried, else wait for `hello`."""
@@ -93,6 +96,7 @@ class Conversation:
         self._relay.leave(self._connection)
         if self._deadline is not None:
             self._deadline.cancel()
+        self._seat.leave()
         self._expiry.stop()
         await self._worker.stop()
 
@@ -101,9 +105,19 @@ class Conversation:
         code, text, retryable = wire_error(error)
         if _is_ours(error):
             logger.error("A message could not be answered: %s", error, exc_info=error)
-        self._send(ErrorMessage(code=code, message=text, retryable=retryable, id=given(request_id)))
+        wait = getattr(error, "retry_after", None)
+        self._send(
+            ErrorMessage(
+                code=code,
+                message=text,
+                retryable=retryable,
+                retry_after_ms=given(None if wait is None else math.ceil(wait * 1000)),
+                id=given(request_id),
+            )
+        )
 
     async def _arrive(self, cookies_count: bool) -> None:
+        self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
         grant = None
@@ -127,6 +141,7 @@ class Conversation:
         if isinstance(message, Ping):
             self._ping(message)
             return
+        self._connection.budget.check()
         request = checked_request(message, self._connection)
         job = functools.partial(self._answer_request, request)
         self._worker.ask(functools.partial(self._job, job, message.id))
@@ -150,6 +165,8 @@ class Conversation:
     async def _hello(self, message: Hello) -> None:
         """Answer `hello`; after the last await, so that no live event passes the holding."""
         cursor = None if message.cursor is None else Position.parse(message.cursor)
+        if cursor is not None:
+            self._connection.budget.check()
         known = self._connection.identity
         is_unnamed = self._chosen_id is None
         if is_unnamed:
@@ -166,9 +183,11 @@ class Conversation:
         self._narrow(message)
         change = await self._access.made_up(cursor, message.held_audiences)
         self._welcome(message, change, device_token)
+        self._relay.members_changed.set()
         if cursor is None:
             self._held = message.held_audiences
         else:
+            self._connection.acknowledged = message.cursor
             self._connection.is_told = True
             self._resume(cursor, change.gained, message.id)
         if is_news or known is None or message.token is not None:
@@ -206,7 +225,9 @@ class Conversation:
             raise InvalidMessage("Send a token or a pairing code, not both.")
         if self._connection.identity is not None:
             raise Forbidden("Who is connected already cannot pair. Open another connection.")
-        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
+        address = self._connection.address
+        counted = counted_as(address) or address
+        grant, token = await in_database(auth.pairing_grant, code, counted)
         await self._admit(grant)
         return token
 
@@ -214,6 +235,7 @@ class Conversation:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
+        self._seat.take(grant.user.pk)
         identity = await self._identify(grant)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
@@ -226,7 +248,9 @@ class Conversation:
         """Return who is connected, as no notice that the relay has read since says otherwise."""
         while True:
             look = self._relay.looks
-            identity = await in_database(rights.identify, grant, self._chosen_id)
+            identity = await in_database(
+                self._seat.checked, rights.identify, grant, self._chosen_id
+            )
             await self._relay.refresh()
             if not self._relay.was_noticed(identity.user, look):
                 return identity
@@ -290,7 +314,7 @@ class Conversation:
         try:
             await work
         except EndsConnection as error:
-            self._connection.goodbye(error.close_code, str(error))
+            self._connection.goodbye(error.close_code, str(error), error.retry_after)
         except Exception as error:
             self.send_error(error, request_id)
             if self._connection.identity is None and _is_ours(error):

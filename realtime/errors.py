@@ -30,9 +30,16 @@ class RealtimeError(Exception):
     code = ErrorCode.INTERNAL
     retryable = False
 
-    def __init__(self, message: str, request_id: str | int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        request_id: str | int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.request_id = request_id
+        self.retry_after = retry_after
+        """Seconds after which the same may succeed, where that is known."""
 
 
 class InvalidJson(RealtimeError):
@@ -120,6 +127,19 @@ class TokenExpired(EndsConnection):
     """A connection's credential was good until now."""
 
     close_code = CloseCode.TOKEN_EXPIRED
+
+
+class Busy(EndsConnection):
+    """The hub takes no further connection now; the client is sent away, to come back later."""
+
+    retryable = True
+    close_code = CloseCode.BUSY
+
+
+class TooManyConnections(EndsConnection):
+    """A user or an address has as many connections as it may have; the client is sent away."""
+
+    close_code = CloseCode.TOO_MANY_CONNECTIONS
 
 
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:

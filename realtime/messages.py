@@ -150,11 +150,15 @@ class TokenExpiring(_Message, tag="token_expiring", kw_only=True):
 
 
 class ErrorMessage(_Message, tag="error", kw_only=True):
-    """A message of the client could not be answered; the connection lives on."""
+    """A message of the client could not be answered; the connection lives on.
+
+    `retry_after_ms` is in milliseconds.
+    """
 
     code: str
     message: str
     retryable: bool
+    retry_after_ms: int | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 

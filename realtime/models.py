@@ -102,12 +102,18 @@ class Presence(models.Model):
     """One open connection, as its relay last said."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    relay = models.UUIDField(db_index=True)
-    client_id = models.CharField(max_length=64)
-    user_id = models.CharField(max_length=255)
-    address = models.CharField(max_length=64, blank=True, default="")
-    connected_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    relay = models.UUIDField(_("server process"), db_index=True)
+    client_id = models.CharField(_("client id"), max_length=64)
+    user_id = models.CharField(_("user id"), max_length=255, db_index=True)
+    device_id = models.BigIntegerField(_("device id"), null=True)
+    address = models.CharField(_("address"), max_length=64, blank=True, default="")
+    network = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    app_version = models.CharField(_("app version"), max_length=64, blank=True, default="")
+    platform = models.CharField(_("platform"), max_length=64, blank=True, default="")
+    acknowledged = models.CharField(_("acknowledged"), max_length=64, blank=True, default="")
+    behind = models.BooleanField(_("behind"), default=False)
+    connected_at = models.DateTimeField(_("connected at"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen at"), default=timezone.now, db_index=True)
 
     class Meta:
         db_table = "hub_presence"

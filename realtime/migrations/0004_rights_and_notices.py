@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("realtime", "0002_devices_that_expire_and_pair"),
+        ("realtime", "0003_presence_of_versions"),
     ]
 
     operations = [

@@ -128,7 +128,7 @@ def test_who_is_refused_takes_up_nothing(limits, arrived, counts):
     limits(user=1, address=3)
     arrived(user=7)
     second = arrived()
-    with pytest.raises(Busy):
+    with pytest.raises(TooManyConnections):
         second.take(7)
     second.leave()
     arrived(), arrived()

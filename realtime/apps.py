@@ -12,8 +12,8 @@ class RealtimeConfig(AppConfig):
         from realtime import (  # noqa: F401
             checks,
             exposure_checks,
+            function_checks,
             rights_signals,
-            token_checks,
         )
         from realtime.announcer import announce_after_commit
         from sync.signals import recorded

@@ -24,6 +24,7 @@ LEAST_VERSIONS: Final = {
         " (CVE-2026-44545, CVE-2026-44546)",
     ),
     "autobahn": ("20.12.3", "it lets headers be injected (CVE-2020-35678)"),
+    "twisted": ("24.7", "answers to pipelined requests can be mixed up (CVE-2024-41671)"),
     "channels": ("4.3", "the hub was not written for it"),
 }
 """The first version of each package that is good enough, and what is wrong with those before."""

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
@@ -18,6 +20,14 @@ from realtime.tables import has_table
 from sync.conf import conf as sync_conf
 
 THIS_MACHINE: Final = [".localhost", "testserver"]
+
+LIMITS: Final = (
+    *("MESSAGE_RATE", "SYNC_COST_RATE", "MAX_CONNECTIONS_PER_USER", "MAX_CONNECTIONS_PER_ADDRESS"),
+    *("MAX_UNAUTHENTICATED", "MAX_UNAUTHENTICATED_PER_ADDRESS"),
+)
+"""Settings whose 0 or None takes away what keeps one client from the share of the others."""
+
+SESSIONS: Final = "django.contrib.sessions.backends."
 
 
 @register("realtime")
@@ -63,6 +73,96 @@ def named_origins_can_match(**kwargs: Any) -> list[CheckMessage]:
         )
         for origin in conf().ALLOWED_ORIGINS
         if not _is_origin(origin)
+    ]
+
+
+@register("realtime")
+def named_origins_cannot_be_written_into(**kwargs: Any) -> list[CheckMessage]:
+    """Check that no page without HTTPS is given the cookies of a site that has it."""
+    if not (
+        settings.SESSION_COOKIE_SECURE
+        or settings.SECURE_SSL_REDIRECT
+        or settings.SECURE_PROXY_SSL_HEADER
+    ):
+        return []
+    return [
+        Warning(
+            f"REALTIME['ALLOWED_ORIGINS'] has {origin!r}, and the site has HTTPS: anybody on the"
+            " way to that page can write into it, and listen with its visitors' cookies.",
+            hint="Name the origin with https, or have its pages bring a token.",
+            id="realtime.W014",
+        )
+        for origin in conf().ALLOWED_ORIGINS
+        if origin.startswith("http://") and not _is_this_machine(origin.removeprefix("http://"))
+    ]
+
+
+@register("realtime")
+def shells_are_no_web_pages(**kwargs: Any) -> list[CheckMessage]:
+    """Check that the schemes of shells do not take in every page of the web."""
+    found = sorted({"http", "https"} & set(conf().TOKEN_ORIGIN_SCHEMES))
+    if not found:
+        return []
+    return [
+        Error(
+            f"REALTIME['TOKEN_ORIGIN_SCHEMES'] has {', '.join(found)}: pages of every site are"
+            " let in to try tokens, and the site's own pages lose their cookies.",
+            hint="Name schemes of desktop and mobile shells alone; a web page of another host"
+            " belongs into ALLOWED_HOSTS or ALLOWED_ORIGINS.",
+            id="realtime.E015",
+        )
+    ]
+
+
+@register("realtime")
+def sessions_can_be_taken_back(**kwargs: Any) -> list[CheckMessage]:
+    """Check that a logout leaves nothing behind with which a connection could go on."""
+    if settings.SESSION_ENGINE != SESSIONS + "signed_cookies":
+        return []
+    return [
+        Warning(
+            "Sessions are in signed cookies, which nobody can take back: the connections of who"
+            " logs out go on, and a copied cookie lets others in until it expires.",
+            hint="Use another SESSION_ENGINE, such as 'django.contrib.sessions.backends.db'.",
+            id="realtime.W015",
+        )
+    ]
+
+
+@register("realtime", deploy=True)
+def sessions_are_in_one_place(**kwargs: Any) -> list[CheckMessage]:
+    """Check that no process keeps sessions that were ended in another one."""
+    engine = settings.SESSION_ENGINE.removeprefix(SESSIONS)
+    if engine not in ("cache", "cached_db"):
+        return []
+    if not isinstance(caches[settings.SESSION_CACHE_ALIAS], LocMemCache):
+        return []
+    return [
+        Warning(
+            "Each process keeps sessions in a memory of its own: who logs out in one is not"
+            " logged out in the others, and connections there go on.",
+            hint="Use a cache that processes share, or the engine"
+            " 'django.contrib.sessions.backends.db'; silence this check where there is one"
+            " process.",
+            id="realtime.W016",
+        )
+    ]
+
+
+@register("realtime", deploy=True)
+def limits_are_in_force(**kwargs: Any) -> list[CheckMessage]:
+    """Check that no limit on what one client may take up was turned off."""
+    off = [name for name in LIMITS if not getattr(conf(), name)]
+    if not off:
+        return []
+    return [
+        Warning(
+            f"REALTIME has no limit for {', '.join(off)}: a client gone mad takes what others"
+            " need.",
+            hint="Set a number, or silence this check where something in front of the hub limits"
+            " clients.",
+            id="realtime.W017",
+        )
     ]
 
 

@@ -3,7 +3,6 @@ else, and every invariant it states is held by a test."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from functools import cache
@@ -18,11 +17,10 @@ from realtime.connection import _BATCH
 from realtime.errors import ErrorCode, wire_error
 from sync.errors import InvalidCursor, InvalidSince
 from tests.support.documents import headings, read, section, table
-from tests.support.environment import ROOT
+from tests.support.named_tests import unheld
 
 PROTOCOL = read("docs/protocol.md")
 INVARIANT = re.compile(r"^- \*\*N(\d+)\*\*(.+?)(?=^- \*\*N|^#|\Z)", re.MULTILINE | re.DOTALL)
-TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
 
 STRUCTURES = {
     found.__name__: found
@@ -113,19 +111,4 @@ def test_each_promise_has_invariants_and_they_are_numbered_through():
 
 @pytest.mark.parametrize(("number", "text"), invariants(), ids=invariant_names())
 def test_each_invariant_names_tests_that_exist(number, text):
-    named = TEST.findall(text)
-    assert named, f"N{number} names no test"
-    assert text.count("::") == len(named), f"N{number} has a test name that cannot be read"
-    for path, name in named:
-        assert name in functions_of(path), f"N{number}: {path} has no {name}"
-
-
-@cache
-def functions_of(path: str) -> set[str]:
-    """Return the tests of a file, read and not imported: some need what a machine may lack."""
-    file = ROOT / path
-    if not file.exists():
-        return set()
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    return {n.name for n in nodes if isinstance(n, functions) and n.name.startswith("test_")}
+    assert unheld(text) == [], f"N{number}"

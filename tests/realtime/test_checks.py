@@ -118,6 +118,7 @@ def test_a_known_daphne_or_none_raises_nothing(settings, installed, version):
         ("daphne", "4.2.1", "4.2.2"),
         ("daphne", "4.2.0", "4.2.10"),
         ("autobahn", "20.7.1", "20.12.3"),
+        ("twisted", "24.3.0", "24.7.0"),
         ("channels", "4.2.2", "4.3.0"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connection
 
+from realtime.exposure_checks import LIMITS
 from realtime.models import Presence
 from realtime.tables import has_table
 
@@ -75,6 +76,65 @@ def test_an_origin_that_no_browser_sends_is_an_error(settings, origin):
 def test_origins_as_browsers_send_them_are_fine(settings):
     origins = ["https://planner.example.org", "http://localhost:5173", "app://planner"]
     settings.REALTIME = {"ALLOWED_ORIGINS": origins}
+    assert problems() == []
+
+
+SECURE = [
+    ("SESSION_COOKIE_SECURE", True),
+    ("SECURE_SSL_REDIRECT", True),
+    ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SECURE)
+def test_a_named_origin_without_https_of_a_site_with_https_is_a_warning(settings, name, value):
+    origins = ["https://planner.example.org", "http://localhost:5173", "http://wiki.example.org"]
+    settings.REALTIME = {"ALLOWED_ORIGINS": origins, "TRUSTED_PROXIES": ["unix"]}
+    assert problems() == []
+    setattr(settings, name, value)
+    [found] = run_checks(tags=["realtime"])
+    assert found.id == "realtime.W014"
+    assert "'http://wiki.example.org'" in found.msg
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_scheme_of_web_pages_is_an_error_among_those_of_shells(settings, scheme):
+    settings.REALTIME = {"TOKEN_ORIGIN_SCHEMES": ["app", scheme]}
+    [found] = run_checks(tags=["realtime"])
+    assert found.id == "realtime.E015"
+    assert f"has {scheme}:" in found.msg
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file", "signed_cookies"])
+def test_sessions_that_nobody_can_take_back_are_a_warning(settings, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    assert problems() == (["realtime.W015"] if engine == "signed_cookies" else [])
+
+
+@pytest.mark.parametrize(
+    ("engine", "cache", "is_found"),
+    [
+        ("cached_db", "locmem.LocMemCache", True),
+        ("cache", "locmem.LocMemCache", True),
+        ("cached_db", "redis.RedisCache", False),
+        ("db", "locmem.LocMemCache", False),
+    ],
+)
+def test_sessions_in_the_memory_of_each_process_are_a_warning(settings, engine, cache, is_found):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    backend = {"BACKEND": f"django.core.cache.backends.{cache}", "LOCATION": "redis://127.0.0.1"}
+    settings.CACHES = {"default": backend}
+    assert ("realtime.W016" in problems(include_deployment_checks=True)) == is_found
+    assert problems() == []
+
+
+@pytest.mark.parametrize("value", [0, None])
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_that_was_turned_off_is_a_warning_that_names_it(settings, name, value):
+    assert "realtime.W017" not in problems(include_deployment_checks=True)
+    settings.REALTIME = {name: value}
+    found = {one.id: one for one in run_checks(tags=["realtime"], include_deployment_checks=True)}
+    assert f" {name}:" in found["realtime.W017"].msg
     assert problems() == []
 
 

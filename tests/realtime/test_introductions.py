@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -42,8 +43,8 @@ def authenticate(token, scope):
 class Client:
     """A conversation, and what its client was sent."""
 
-    def __init__(self, relay, headers=()):
-        scope = {"headers": list(headers), "query_string": b"", "client": [HOME, 50000]}
+    def __init__(self, relay, headers=(), query=b""):
+        scope = {"headers": list(headers), "query_string": query, "client": [HOME, 50000]}
         self.transport = RecordingTransport()
         self.connection = Connection(self.transport)
         self.conversation = Conversation(scope, self.connection, relay)
@@ -110,8 +111,8 @@ async def open_client(running):
     """Open a connection with these headers; all end with the test."""
     opened = []
 
-    async def open_client(headers=(), **options):
-        opened.append(Client(running, headers))
+    async def open_client(headers=(), query=b"", **options):
+        opened.append(Client(running, headers, query))
         return await opened[-1].begin(**options)
 
     yield open_client
@@ -277,6 +278,32 @@ def test_messages_do_not_show_the_secrets_in_them():
     hello = Hello(token="hub_secret", pairing_code="0000-0000")
     assert repr(hello) == "<hello>"
     assert "hub_secret" in encode(hello)
+
+
+async def test_a_token_in_the_url_counts_for_nothing(open_client, ada):
+    _, token = await off_loop(known, ada)
+    client = await open_client(query=f"token={token}&access_token={token}".encode())
+    assert (await client.say(Ping()))["code"] == "unauthenticated"
+    assert (await client.say(Hello()))["code"] == "unauthenticated"
+
+
+async def test_no_secret_is_logged_whatever_comes_of_it(open_client, ada, host_tokens, caplog):
+    caplog.set_level(logging.DEBUG)
+    host.answer = None
+    tokens = [OWN, (await off_loop(known, ada))[1]]
+    tokens += [await off_loop(make, ada) for make in test_device_grants.REFUSED]
+    for token in tokens:
+        await open_client(header(token))
+        await (await open_client()).say(Hello(token=token))
+    codes = [(await off_loop(pair_device, ada, "tablet"))[1]]
+    codes += [await off_loop(make, ada) for make in test_pairing.REFUSED]
+    for code in codes:
+        await (await open_client()).say(Hello(pairing_code=code))
+        attempts.clear()
+    host.answer = ValueError("out of order")
+    await open_client(header(OWN))
+    assert "out of order" in caplog.text
+    assert [secret for secret in (*tokens, *codes) if secret and secret in caplog.text] == []
 
 
 # A new token on the same connection

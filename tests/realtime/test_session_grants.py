@@ -223,3 +223,13 @@ def test_a_session_whose_moment_has_come_has_expired(user, monkeypatch):
 def test_the_grant_of_a_session_does_not_show_its_key(user):
     headers = cookie(user)
     assert session_of(headers).session_key not in repr(session_grant(headers))
+
+
+def test_nobody_can_take_back_a_session_that_is_a_signed_cookie(user, settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    browser = Browser()
+    browser.force_login(user)
+    value = browser.cookies[project.SESSION_COOKIE_NAME].value
+    found = session_grant([(b"cookie", f"{project.SESSION_COOKIE_NAME}={value}".encode())])
+    browser.logout()
+    assert found.renew().user == user

@@ -7,6 +7,8 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
+from django.db import DatabaseError
+
 from realtime import rights
 from realtime.conf import conf
 from realtime.database import in_database
@@ -27,7 +29,12 @@ PARTS: Final = 10
 
 async def keep(relay: Relay) -> None:
     """Look up the rights of each connection once in `RECHECK_INTERVAL` seconds, for as long as the
-    relay lives."""
+    relay lives.
+
+    Where the host cannot say what a user may hear, the connection is sent to the log, where it is
+    asked once more and then sent away: a right that nobody confirms is no right. Not so where the
+    database fails: then there is nothing to be heard either, and the clients may stay.
+    """
     while True:
         await asyncio.sleep(conf().RECHECK_INTERVAL / PARTS)
         due = _due(relay)
@@ -51,6 +58,8 @@ async def _recheck(due: list[Connection]) -> None:
     for connection, confirmed, question in zip(due, found, questions, strict=True):
         if isinstance(confirmed, Exception) and not isinstance(confirmed, EndsConnection):
             logger.error("Rights could not be looked up: %s", confirmed, exc_info=confirmed)
+            if not isinstance(confirmed, DatabaseError):
+                connection.fall_behind()
             continue
         with contextlib.suppress(EndsConnection):
             connection.on_confirmed(confirmed, question)

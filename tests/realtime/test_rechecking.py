@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from django.db import OperationalError
 
 from realtime import rechecking
 from realtime.errors import Revoked
@@ -74,6 +75,20 @@ async def test_one_that_cannot_be_looked_up_or_has_ended_stops_no_other(answers,
     assert "broken" not in found
     assert isinstance(found["ended"][0], Revoked)
     assert "out of order" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "is_sent_to_the_log"),
+    [(RuntimeError("out of order"), True), (OperationalError("no database"), False)],
+)
+async def test_a_right_that_nobody_confirms_is_none_unless_nothing_can_be_read(
+    answers, error, is_sent_to_the_log
+):
+    found = {}
+    answers["doubtful"] = error
+    doubtful = watched("doubtful", found)
+    await until(lambda: len(found.get("fine", ())) > 1, doubtful, watched("fine", found))
+    assert doubtful.behind is is_sent_to_the_log
 
 
 async def test_a_database_that_fails_is_asked_again(answers, caplog):

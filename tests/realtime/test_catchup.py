@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from hubproject.models import Project
-from realtime import paging
+from realtime import catchup, paging
 from realtime.catchup import answer, drain, resume
 from realtime.codes import CloseCode
 from realtime.conf import Conf
@@ -624,6 +624,35 @@ async def test_a_client_that_falls_behind_as_it_asks_for_something_else_loses_no
     cursor = client.replica.cursor
     await client.ask(cursor=cursor, **asked)
     await client.transport.until(lambda transport: transport.frames)
+    client.read_again()
+    replica = await client.done()
+    await off_loop(Label.objects.create, name="later")
+    await client.relay.refresh()
+    client.read()
+    assert replica.state == await off_loop(database_state, {"everyone"})
+    assert replica.cursor == client.relay.position.cursor
+
+
+async def test_a_client_that_falls_behind_while_its_answer_waits_for_room_loses_nothing(
+    client, monkeypatch
+):
+    """Holding for the answer must not end being behind."""
+    waits = asyncio.Event()
+
+    async def tell_and_wait(connection):
+        waits.set()
+        return await paging.drained(connection)
+
+    await client.resume()
+    await client.done()
+    client.transport.unsent = FULL - 2
+    monkeypatch.setattr(catchup, "drained", tell_and_wait)
+    await client.ask(cursor=client.replica.cursor, tables=["testapp_label"])
+    await asyncio.wait_for(waits.wait(), SECONDS)
+    client.stop_reading()
+    await create("seen", "unseen 1", "unseen 2")
+    await client.relay.refresh()
+    assert client.connection.behind
     client.read_again()
     replica = await client.done()
     await off_loop(Label.objects.create, name="later")

@@ -83,6 +83,10 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
         )
         if page.reset:
             return False
+        # The last page says what the client holds: not what was lost, even if it was gained again.
+        audiences &= connection.audiences
+        if not audiences:
+            return True
         connection.send(sync_response(page, with_cursor=False, audiences=audiences))
         if not page.has_more or not await drained(connection):
             return True

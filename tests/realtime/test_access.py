@@ -469,6 +469,38 @@ async def test_what_is_lost_again_while_it_is_sent_is_not_sent_to_its_end(
     assert not [key for key in spoken.replica.state if key[0] == Memo._meta.db_table]
 
 
+async def test_who_lost_while_it_was_sent_what_is_gained_again_gets_it_from_zero(
+    make_spoken, group, monkeypatch, settings
+):
+    """A page of what is not heard any more would say that the client holds it."""
+    for title in ("first", "second", "third"):
+        await off_loop(memo, group, title)
+    spoken = await make_spoken()
+    await spoken.arrive()
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    pages = []
+
+    async def lose_after_the_first_page(function, connection, start, asked, **limits):
+        found = await in_database(function, connection, start, asked, **limits)
+        if asked == {group.name}:
+            pages.append(asked)
+            await off_loop(leave, group)
+        return found
+
+    monkeypatch.setattr(paging, "in_database", lose_after_the_first_page)
+    await off_loop(join, group)
+    await spoken.done()
+    await spoken.done()
+    assert pages
+    assert spoken.replica.held == {"everyone"}
+    await spoken.conversation.end()
+    monkeypatch.undo()
+    await off_loop(join, group)
+    back = await make_spoken(spoken.replica)
+    await back.come_back()
+    await assert_equal_to_the_database(back)
+
+
 async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_missed(
     spoken, group, monkeypatch
 ):

@@ -68,7 +68,7 @@ async def resume(
         await relay.refresh()
         upto = hold(relay, connection)
         if gained and not await send_snapshot(connection, gained, upto):
-            start, gained = None, frozenset()
+            gained = frozenset()  # `start` lies below the horizon too, and is answered by a reset
         await send_pages(relay, connection, start, upto, without=gained)
 
 

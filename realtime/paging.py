@@ -129,6 +129,8 @@ async def read(
         page, confirmed = await catchup_gate().run(reading)
         connection.budget.charge(len(page.changes))
         connection.on_confirmed(confirmed, question)
+        if isinstance(confirmed, EndsConnection):
+            continue  # a newer answer counts: a former token has ended
         # Its own answer counts as well: a newer one may be from before the page was read.
         if asked <= connection.permitted & confirmed.audiences:
             return page

@@ -9,12 +9,15 @@ import pytest_asyncio
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils import timezone
 
 from realtime import paging, rights
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
+from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
+from realtime.models import Device
 from realtime.refreshing import refresh
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
@@ -407,6 +410,23 @@ async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken,
     await spoken.done()
     assert "secret" not in text_of(spoken.replica.received)
     await assert_equal_to_the_database(spoken)
+
+
+async def test_a_page_that_was_read_by_a_former_token_is_read_again_by_the_new_one(spoken, gate):
+    def replace_token():
+        Device.objects.update(revoked_at=timezone.now())
+        return create_device(ada(), "another")[1]
+
+    await spoken.hello()
+    later = await off_loop(replace_token)
+    gate.close()
+    await spoken.say(SyncRequest(id="p"))
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await spoken.say(Hello(token=later))
+    gate.may_pass.set()
+    [page] = [message for message in await spoken.done() if message.get("id") == "p"]
+    assert page["type"] == "sync_response"
+    assert spoken.closed is None
 
 
 async def test_a_page_that_is_read_after_a_loss_that_nobody_announced_shows_nothing(spoken, group):

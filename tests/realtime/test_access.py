@@ -395,6 +395,48 @@ async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spo
     await assert_equal_to_the_database(back)
 
 
+async def test_who_had_to_wait_with_what_it_holds_still_gets_what_is_new(
+    make_spoken, group, gate, settings
+):
+    """A `hello` that is refused for too many requests has told the client nothing."""
+    settings.REALTIME = settings.REALTIME | {"MAX_WAITING_REQUESTS": 1}
+    away = await make_spoken()
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(memo, group, "old")
+    await off_loop(join, group)
+    back = await make_spoken(away.replica)
+    await back.hello()
+    gate.close()
+    await back.say(SyncRequest(tables=["testapp_label"]))
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await back.say(SyncRequest(tables=["testapp_label"]))
+    cursor, held = back.replica.cursor, sorted(back.replica.held)
+    await back.hello(cursor=cursor, held_audiences=held)
+    assert back.connection.transport.messages[-1]["code"] == "rate_limited"
+    gate.may_pass.set()
+    await back.done()
+    await back.say(SyncRequest(cursor=cursor))
+    await back.done()
+    await assert_equal_to_the_database(back)
+
+
+async def test_what_a_client_said_it_holds_is_not_forgotten_over_another_hello(make_spoken, group):
+    await off_loop(join, group)
+    await off_loop(memo, group, "not held")
+    away = await make_spoken()
+    await away.hello(audiences=["everyone"])
+    await away.say(SyncRequest())
+    await away.done()
+    await away.conversation.end()
+    back = await make_spoken(away.replica)
+    await back.hello(held_audiences=["everyone"])
+    await back.hello(batch=True)
+    await back.say(SyncRequest(cursor=back.replica.cursor))
+    await back.done()
+    await assert_equal_to_the_database(back)
+
+
 async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken, group, gate):
     await off_loop(join, group)
     await off_loop(memo, group, "secret")

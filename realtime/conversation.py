@@ -146,12 +146,12 @@ class Conversation:
         change = await self._access.made_up(cursor, message.held_audiences)
         self._welcome(message, change, device_token)
         self._relay.members_changed.set()
-        if cursor is None:
+        if message.held_audiences is not None:
             self._held = message.held_audiences
-        else:
+        if cursor is not None:
             self._connection.acknowledged = message.cursor
-            self._connection.is_told = True
-            self._resume(cursor, change.gained, message.id)
+            self._resume(cursor, change.gained, message.id)  # told only if this is not refused
+            self._held, self._connection.is_told = None, True
         if is_news or known is None or message.token is not None:
             await report(self._connection)
 

@@ -45,5 +45,14 @@ def executor() -> ThreadPoolExecutor:
 
 
 async def _run(pool: ThreadPoolExecutor, function: Any, *args: Any, **kwargs: Any) -> Any:
-    call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
-    return await call(*args, **kwargs)
+    call: Any = DatabaseSyncToAsync(_answering, thread_sensitive=False, executor=pool)
+    return await call(function, *args, **kwargs)
+
+
+def _answering(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a function so that whoever waits gets an answer: before Python 3.12 a `StopIteration`,
+    such as a host's `next()` without a default raises, never leaves its thread."""
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("A StopIteration came out of a function of the database.") from error

@@ -83,6 +83,10 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
         )
         if page.reset:
             return False
+        # The last page says what the client holds: not what was lost, even if it was gained again.
+        audiences &= connection.audiences
+        if not audiences:
+            return True
         connection.send(sync_response(page, with_cursor=False, audiences=audiences))
         if not page.has_more or not await drained(connection):
             return True
@@ -125,6 +129,8 @@ async def read(
         page, confirmed = await catchup_gate().run(reading)
         connection.budget.charge(len(page.changes))
         connection.on_confirmed(confirmed, question)
+        if isinstance(confirmed, EndsConnection):
+            continue  # a newer answer counts: a former token has ended
         # Its own answer counts as well: a newer one may be from before the page was read.
         if asked <= connection.permitted & confirmed.audiences:
             return page

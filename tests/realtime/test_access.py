@@ -9,12 +9,15 @@ import pytest_asyncio
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils import timezone
 
 from realtime import paging, rights
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
+from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
+from realtime.models import Device
 from realtime.refreshing import refresh
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
@@ -392,6 +395,48 @@ async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spo
     await assert_equal_to_the_database(back)
 
 
+async def test_who_had_to_wait_with_what_it_holds_still_gets_what_is_new(
+    make_spoken, group, gate, settings
+):
+    """A `hello` that is refused for too many requests has told the client nothing."""
+    settings.REALTIME = settings.REALTIME | {"MAX_WAITING_REQUESTS": 1}
+    away = await make_spoken()
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(memo, group, "old")
+    await off_loop(join, group)
+    back = await make_spoken(away.replica)
+    await back.hello()
+    gate.close()
+    await back.say(SyncRequest(tables=["testapp_label"]))
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await back.say(SyncRequest(tables=["testapp_label"]))
+    cursor, held = back.replica.cursor, sorted(back.replica.held)
+    await back.hello(cursor=cursor, held_audiences=held)
+    assert back.connection.transport.messages[-1]["code"] == "rate_limited"
+    gate.may_pass.set()
+    await back.done()
+    await back.say(SyncRequest(cursor=cursor))
+    await back.done()
+    await assert_equal_to_the_database(back)
+
+
+async def test_what_a_client_said_it_holds_is_not_forgotten_over_another_hello(make_spoken, group):
+    await off_loop(join, group)
+    await off_loop(memo, group, "not held")
+    away = await make_spoken()
+    await away.hello(audiences=["everyone"])
+    await away.say(SyncRequest())
+    await away.done()
+    await away.conversation.end()
+    back = await make_spoken(away.replica)
+    await back.hello(held_audiences=["everyone"])
+    await back.hello(batch=True)
+    await back.say(SyncRequest(cursor=back.replica.cursor))
+    await back.done()
+    await assert_equal_to_the_database(back)
+
+
 async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken, group, gate):
     await off_loop(join, group)
     await off_loop(memo, group, "secret")
@@ -407,6 +452,23 @@ async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken,
     await spoken.done()
     assert "secret" not in text_of(spoken.replica.received)
     await assert_equal_to_the_database(spoken)
+
+
+async def test_a_page_that_was_read_by_a_former_token_is_read_again_by_the_new_one(spoken, gate):
+    def replace_token():
+        Device.objects.update(revoked_at=timezone.now())
+        return create_device(ada(), "another")[1]
+
+    await spoken.hello()
+    later = await off_loop(replace_token)
+    gate.close()
+    await spoken.say(SyncRequest(id="p"))
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await spoken.say(Hello(token=later))
+    gate.may_pass.set()
+    [page] = [message for message in await spoken.done() if message.get("id") == "p"]
+    assert page["type"] == "sync_response"
+    assert spoken.closed is None
 
 
 async def test_a_page_that_is_read_after_a_loss_that_nobody_announced_shows_nothing(spoken, group):
@@ -467,6 +529,38 @@ async def test_what_is_lost_again_while_it_is_sent_is_not_sent_to_its_end(
     await off_loop(memo, group, "fourth")
     assert "fourth" not in text_of(await spoken.done())
     assert not [key for key in spoken.replica.state if key[0] == Memo._meta.db_table]
+
+
+async def test_who_lost_while_it_was_sent_what_is_gained_again_gets_it_from_zero(
+    make_spoken, group, monkeypatch, settings
+):
+    """A page of what is not heard any more would say that the client holds it."""
+    for title in ("first", "second", "third"):
+        await off_loop(memo, group, title)
+    spoken = await make_spoken()
+    await spoken.arrive()
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    pages = []
+
+    async def lose_after_the_first_page(function, connection, start, asked, **limits):
+        found = await in_database(function, connection, start, asked, **limits)
+        if asked == {group.name}:
+            pages.append(asked)
+            await off_loop(leave, group)
+        return found
+
+    monkeypatch.setattr(paging, "in_database", lose_after_the_first_page)
+    await off_loop(join, group)
+    await spoken.done()
+    await spoken.done()
+    assert pages
+    assert spoken.replica.held == {"everyone"}
+    await spoken.conversation.end()
+    monkeypatch.undo()
+    await off_loop(join, group)
+    back = await make_spoken(spoken.replica)
+    await back.come_back()
+    await assert_equal_to_the_database(back)
 
 
 async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_missed(

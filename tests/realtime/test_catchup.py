@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from hubproject.models import Project
-from realtime import paging
+from realtime import catchup, paging
 from realtime.catchup import answer, drain, resume
 from realtime.codes import CloseCode
 from realtime.conf import Conf
@@ -511,6 +511,35 @@ async def test_a_catch_up_whose_end_falls_below_the_horizon_comes_to_an_end(clie
     assert client.replica.resets <= 2
 
 
+@pytest.mark.usefixtures("small_pages")
+async def test_a_snapshot_of_what_was_gained_that_falls_below_the_horizon_starts_the_client_anew(
+    client, make_client, gate, settings
+):
+    """The log has forgotten deletes that a merge with what the client holds would not show."""
+    settings.REALTIME = {"ANNOUNCE": False, "TICK": 3600}
+    await create(*"abcdexy")
+    await client.resume()
+    await client.done()
+    await off_loop(Project.objects.filter(name="x").delete)
+    back = make_client()
+    back.replica, before = client.replica, len(client.replica.received)
+    gate.close()
+    await back.arrive()
+    gained = functools.partial(resume, gained=frozenset(["everyone"]))
+    back.worker.queue(
+        functools.partial(back._job, gained, Position.parse(client.replica.cursor))
+    )
+    await asyncio.wait_for(gate.reached.wait(), SECONDS)
+    await off_loop(Project.objects.filter(name="y").delete)
+    await back.relay.refresh()
+    await off_loop(forget)
+    gate.may_pass.set()
+    replica = await back.done()
+    assert replica.state == await off_loop(database_state, {"everyone"})
+    pages = [page for page in replica.received[before:] if "audiences" not in page]
+    assert [page.get("reset", False) for page in pages] == [True, False, False]
+
+
 async def test_a_log_that_is_replaced_while_a_page_is_read_starts_the_client_anew(client, gate):
     await create("kept")
     await client.resume()
@@ -624,6 +653,35 @@ async def test_a_client_that_falls_behind_as_it_asks_for_something_else_loses_no
     cursor = client.replica.cursor
     await client.ask(cursor=cursor, **asked)
     await client.transport.until(lambda transport: transport.frames)
+    client.read_again()
+    replica = await client.done()
+    await off_loop(Label.objects.create, name="later")
+    await client.relay.refresh()
+    client.read()
+    assert replica.state == await off_loop(database_state, {"everyone"})
+    assert replica.cursor == client.relay.position.cursor
+
+
+async def test_a_client_that_falls_behind_while_its_answer_waits_for_room_loses_nothing(
+    client, monkeypatch
+):
+    """Holding for the answer must not end being behind."""
+    waits = asyncio.Event()
+
+    async def tell_and_wait(connection):
+        waits.set()
+        return await paging.drained(connection)
+
+    await client.resume()
+    await client.done()
+    client.transport.unsent = FULL - 2
+    monkeypatch.setattr(catchup, "drained", tell_and_wait)
+    await client.ask(cursor=client.replica.cursor, tables=["testapp_label"])
+    await asyncio.wait_for(waits.wait(), SECONDS)
+    client.stop_reading()
+    await create("seen", "unseen 1", "unseen 2")
+    await client.relay.refresh()
+    assert client.connection.behind
     client.read_again()
     replica = await client.done()
     await off_loop(Label.objects.create, name="later")

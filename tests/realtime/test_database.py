@@ -58,6 +58,13 @@ async def test_arguments_results_and_errors_pass():
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_a_stop_iteration_reaches_who_waits():
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(RuntimeError) as raised:
+            await in_database(next, iter(()))
+    assert isinstance(raised.value.__cause__, StopIteration)
+
+
 async def test_no_connection_stays_open_in_the_hubs_threads():
     def used() -> bool:
         was_open = connection.connection is not None

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from realtime.broadcasting import broadcast, send_to
+    from realtime.host_grants import Authenticated
     from realtime.presence import ConnectionInfo, client_count, connections
     from realtime.refreshing import refresh
 
 __all__ = [
+    "Authenticated",
     "ConnectionInfo",
     "broadcast",
     "client_count",
@@ -18,6 +20,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Authenticated": "realtime.host_grants",
     "ConnectionInfo": "realtime.presence",
     "broadcast": "realtime.broadcasting",
     "client_count": "realtime.presence",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import EndsConnection, Forbidden, Revoked
 from realtime.frames import Frame
+from realtime.grants import Grant
 from realtime.messages import Audiences, encode
 from realtime.relay import Relay
 from realtime.requests import NOT_YOURS, Start
@@ -41,14 +43,15 @@ class Access:
 
         Where that is nothing, it hears nothing more, is closed, and what ended it is raised.
         """
-        if isinstance(confirmed, EndsConnection):
-            self._end(confirmed)
         if question < self._answered:
             return
+        if isinstance(confirmed, EndsConnection):
+            self._end(confirmed)
         self._answered = question
         connection = self._connection
         connection.identity = confirmed
         connection.confirmed_at = asyncio.get_running_loop().time()
+        connection.on_identity()
         if not confirmed.audiences:
             self._end(Revoked("There is nothing left that you may hear."))
         permitted = confirmed.audiences
@@ -63,6 +66,18 @@ class Access:
         assert identity is not None, "only who has a user has rights"
         question = self._connection.ask()
         self.apply(await in_database(self._connection.confirm, identity), question)
+
+    async def switch(self, grant: Grant) -> None:
+        """Go on with another credential of the same user.
+
+        What is still found out about the former one does not count any more.
+        """
+        connection = self._connection
+        assert connection.identity is not None, "only who has a user can bring another token"
+        connection.identity = dataclasses.replace(connection.identity, grant=grant)
+        connection.confirmed_at = 0.0  # due at once, should the next line fail
+        question = self._answered = connection.ask()
+        self.apply(await in_database(connection.confirm, connection.identity), question)
 
     async def authorise(self, asked: Iterable[str] | None) -> None:
         """Raise `Forbidden` unless all asked audiences may be heard; rights that were gained just

@@ -9,8 +9,9 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import checks  # noqa: F401
+        from realtime import checks, exposure_checks, rights_signals  # noqa: F401
         from realtime.announcer import announce_after_commit
         from sync.signals import recorded
 
         recorded.connect(announce_after_commit, dispatch_uid="realtime.announce")
+        rights_signals.connect()

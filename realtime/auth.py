@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import import_module
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.http import HttpRequest, parse_cookie
-
-from realtime.devices import device_of_token
-from realtime.errors import BadToken, Revoked
+from realtime import pairing
+from realtime.conf import conf
+from realtime.device_grants import device_grant, is_device_token
+from realtime.errors import BadToken
 from realtime.grants import Grant
+from realtime.host_grants import host_grant
 from realtime.origins import Headers, header_values
+from realtime.session_grants import session_grant
 
-
-def session_grant(headers: Headers) -> Grant | None:
-    """Return what the handshake's session cookie grants, if there is a session."""
-    user = session_user(headers)
-    return None if user is None else Grant(user, functools.partial(_renew_session, headers))
-
-
-def _renew_session(headers: Headers) -> Grant:
-    found = session_grant(headers)
-    if found is None:
-        raise Revoked("The session has ended.")
-    return found
-
-
-def session_user(headers: Headers) -> Any | None:
-    """Return the logged-in user of the handshake's session cookie, if there is one."""
-    cookies = parse_cookie("; ".join(header_values(headers, b"cookie")))
-    session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key or not (session_key.isascii() and session_key.isprintable()):
-        return None  # an escaped NUL, say, which PostgreSQL refuses with an error
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user = get_user(request)
-    return user if user.is_authenticated and user.is_active else None
+__all__ = ["bearer_token", "pairing_grant", "session_grant", "token_grant"]
 
 
 def token_grant(token: str, scope: Any) -> Grant:
-    """Return what a token grants, or raise `BadToken`."""
-    return Grant(device_of_token(token).user, functools.partial(_renew_token, token, scope))
+    """Return what a token grants, or raise `BadToken`, the same for whatever reason.
+
+    What has the form of a device token is one; any other token is the host's own, where the host
+    knows any (`REALTIME["AUTHENTICATE"]`).
+    """
+    if not conf().AUTHENTICATE or is_device_token(token):
+        return device_grant(token)
+    found = host_grant(token, scope)
+    if found is None:
+        raise BadToken()
+    return found
 
 
-def _renew_token(token: str, scope: Any) -> Grant:
-    try:
-        return token_grant(token, scope)
-    except BadToken as error:
-        raise Revoked(str(error)) from None
+def pairing_grant(code: str, address: str) -> tuple[Grant, str]:
+    """Use a pairing code up; return what its device's new token grants, and the token.
+
+    Raises `BadToken`, or `RateLimited` where too many wrong codes came.
+    """
+    token = pairing.redeem(code, address)
+    return device_grant(token), token
 
 
 def bearer_token(headers: Headers) -> str | None:

@@ -14,6 +14,7 @@ class CloseCode(enum.IntEnum):
     RESTARTING = 4000
     SLOW = 4001
     TOKEN_EXPIRED = 4003
+    BUSY = 4005
     NO_AUTHENTICATION = 4006
     BAD_TOKEN = 4501
     REVOKED = 4503

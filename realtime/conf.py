@@ -30,8 +30,20 @@ class Conf:
     one for its relay."""
     MAX_MESSAGE_BYTES: int = 64 * 1024
     """The largest message a client may send."""
+    MESSAGE_RATE: float = 100.0
+    """Messages per second that a connection may go on sending; 0 for any number."""
+    MESSAGE_BURST: int = 500
+    """Messages that a connection may send at once, before `MESSAGE_RATE` holds."""
     MAX_WAITING_REQUESTS: int = 16
     """Catch-up requests of one connection that may wait for their turn."""
+    SYNC_COST_RATE: float = 100.0
+    """What a connection may go on spending on pages per second; a page costs 1, and 1 more for
+    every 100 changes in it; 0 for any amount."""
+    SYNC_COST_BURST: float = 10_000.0
+    """What a connection may spend on pages at once, before `SYNC_COST_RATE` holds."""
+    MAX_CATCHUPS: int | None = 3
+    """Pages that one process reads at once, the rest in turn; fewer than `DATABASE_THREADS`, so
+    that one thread is left for those who arrive. 0 or None for any number."""
     MAX_HELD_EVENTS: int = 1000
     """Events kept for a connection while it catches up; beyond it, it catches up again."""
     MAX_UNSENT_BYTES: int = 512 * 1024
@@ -40,6 +52,34 @@ class Conf:
     """How long a connection may take to drain before it is closed with 4001."""
     AUTHENTICATION_TIMEOUT: float = 10.0
     """How long a connection may stay without a user before it is closed with 4006."""
+    MAX_CONNECTIONS_PER_USER: int | None = 50
+    """Connections that one user may have; 0 or None for any number."""
+    MAX_CONNECTIONS_PER_ADDRESS: int | None = 200
+    """Connections that may come from one address, behind which there may be a whole office; 0 or
+    None for any number."""
+    MAX_UNAUTHENTICATED: int | None = 1000
+    """Connections of one process that may have no user yet; 0 or None for any number."""
+    MAX_UNAUTHENTICATED_PER_ADDRESS: int | None = 100
+    """Connections of one process and address that may have no user yet; 0 or None for any
+    number."""
+    TRUSTED_PROXIES: tuple[str, ...] = ()
+    """Addresses and networks of the proxies that are believed where a client comes from; `unix`
+    for whoever connects by a Unix socket."""
+    FORWARDED_HEADER: str = "X-Forwarded-For"
+    """The header in which a trusted proxy says where a client comes from."""
+    AUTHENTICATE: str = ""
+    """Dotted path of the host's `authenticate(token, scope)`, asked about each token that is no
+    device token; empty: there are only device tokens."""
+    TOKEN_WARNING: float = 60.0
+    """How long before its token expires a client is told so; 0 tells nobody."""
+    DEVICE_ROTATION_GRACE: float = 24 * 3600.0
+    """How long the former token of a device works after a new one was made."""
+    PAIRING_TIMEOUT: float = 600.0
+    """How long a pairing code is good for."""
+    PAIRING_ATTEMPTS: int = 5
+    """Wrong pairing codes per minute and address that one process looks at."""
+    PAIRING_ATTEMPTS_IN_ALL: int = 100
+    """Wrong pairing codes per minute that one process looks at, from all addresses together."""
     HEARTBEAT: float = 25.0
     """How often a client is asked to send `ping`."""
     RECHECK_INTERVAL: float = 60.0

@@ -14,6 +14,7 @@ from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from realtime.grants import Grant
+from realtime.limits import CatchUpBudget
 from realtime.messages import Goodbye, encode, given
 from realtime.transport import Transport
 from sync.cursor import Position
@@ -52,6 +53,9 @@ class Connection:
         self.transport = transport
         self.identity: Identity | None = None
         self.address = ""
+        self.app_version = ""
+        self.platform = ""
+        self.budget = CatchUpBudget()
         self.tables: frozenset[str] | None = None
         self.asked: Names = None
         """The audiences that the client chose to hear of those it may."""
@@ -78,6 +82,8 @@ class Connection:
         """Whether live messages were stopped because the client does not read."""
         self.on_behind: Callable[[], None] = lambda: None
         """Called when live messages stop, to have the client caught up once it reads again."""
+        self.on_identity: Callable[[], None] = lambda: None
+        """Called when what was granted to the client has been looked up."""
         self.confirm: Callable[[Identity], Any] = lambda identity: identity
         """Looks up, on a database thread, who is connected as it is now."""
         self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None

@@ -14,7 +14,8 @@ from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.daphne import transport_for
-from realtime.errors import BinaryUnsupported, RealtimeError, TooLarge
+from realtime.errors import BinaryUnsupported, RateLimited, RealtimeError, TooLarge
+from realtime.limits import MessageLimit
 from realtime.messages import ClientMessage, decode
 from realtime.origins import Origin, header_values, origin_of
 from realtime.relay import relay
@@ -38,6 +39,7 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
         shutdown.watch(self.connection)
         async with relay() as its_relay:
             self.conversation = Conversation(scope, self.connection, its_relay)
+            self.messages = MessageLimit()
             try:
                 await super().__call__(scope, receive, send)
             finally:
@@ -53,7 +55,7 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
 
     async def connect(self) -> None:
         """Accept the client, unless another site's page opened the connection."""
-        origin = origin_of(self.scope["headers"])
+        origin = origin_of(self.scope["headers"], self.scope.get("scheme", ""))
         if origin is Origin.FOREIGN:
             shown = ", ".join(header_values(self.scope["headers"], b"origin"))[:200]
             logger.warning("Refused a connection from the foreign origin %r.", shown)
@@ -75,6 +77,12 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
             self.conversation.overflow()
             return
         try:
+            if not self.messages.admits():
+                return
+        except RateLimited as error:
+            self.conversation.send_error(error, _id_of(text_data))
+            return
+        try:
             message = _decode(text_data)
         except RealtimeError as error:
             self.conversation.send_error(error, error.request_id)
@@ -94,6 +102,14 @@ def _decode(text: str | None) -> ClientMessage:
     if len(text) > limit or len(text.encode(errors="replace")) > limit:
         raise TooLarge(f"A message may have {limit} bytes.")
     return decode(text)
+
+
+def _id_of(text: str | None) -> str | int | None:
+    """Return the id of a message that is refused unread, for its sender waits for an answer."""
+    try:
+        return _decode(text).id
+    except RealtimeError as error:
+        return error.request_id
 
 
 # Servers import their routes, and with them this module, before they serve anything.

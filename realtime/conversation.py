@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import logging
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from realtime import auth, catchup, rights
 from realtime.access import Access
+from realtime.addresses import client_address, counted_as
+from realtime.admission import Seat
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
@@ -27,6 +30,7 @@ from realtime.errors import (
     Unauthenticated,
     wire_error,
 )
+from realtime.expiry import Expiry
 from realtime.frames import Frame
 from realtime.grants import Grant
 from realtime.messages import (
@@ -43,6 +47,7 @@ from realtime.messages import (
 from realtime.relay import Relay
 from realtime.requests import Request, checked_request, narrowed
 from realtime.rights_history import Difference
+from realtime.sightings import describe, report
 from realtime.worker import Worker
 from sync.conf import conf as sync_conf
 from sync.cursor import Position
@@ -61,8 +66,11 @@ class Conversation:
         self._connection = connection
         self._relay = relay
         self._worker = Worker()
+        self._expiry = Expiry(connection)
         self._access = Access(relay, connection, self._queue)
         self._chosen_id: str | None = None
+        connection.address = client_address(scope)
+        self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
         self._held: list[str] | None = None
         connection.on_behind = self._fell_behind
@@ -88,6 +96,8 @@ class Conversation:
         self._relay.leave(self._connection)
         if self._deadline is not None:
             self._deadline.cancel()
+        self._seat.leave()
+        self._expiry.stop()
         await self._worker.stop()
 
     def send_error(self, error: Exception, request_id: str | int | None) -> None:
@@ -95,9 +105,19 @@ class Conversation:
         code, text, retryable = wire_error(error)
         if _is_ours(error):
             logger.error("A message could not be answered: %s", error, exc_info=error)
-        self._send(ErrorMessage(code=code, message=text, retryable=retryable, id=given(request_id)))
+        wait = getattr(error, "retry_after", None)
+        self._send(
+            ErrorMessage(
+                code=code,
+                message=text,
+                retryable=retryable,
+                retry_after_ms=given(None if wait is None else math.ceil(wait * 1000)),
+                id=given(request_id),
+            )
+        )
 
     async def _arrive(self, cookies_count: bool) -> None:
+        self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
         grant = None
@@ -120,6 +140,7 @@ class Conversation:
         if isinstance(message, Ping):
             self._ping(message)
             return
+        self._connection.budget.check()
         request = checked_request(message, self._connection)
         job = functools.partial(self._answer_request, request)
         self._worker.ask(functools.partial(self._job, job, message.id))
@@ -143,12 +164,13 @@ class Conversation:
     async def _hello(self, message: Hello) -> None:
         """Answer `hello`; after the last await, so that no live event passes the holding."""
         cursor = None if message.cursor is None else Position.parse(message.cursor)
+        if cursor is not None:
+            self._connection.budget.check()
         known = self._connection.identity
         is_unnamed = self._chosen_id is None
         if is_unnamed:
             self._choose_id(message.client_id)
-        if message.token is not None:
-            await self._authenticate(message.token)
+        device_token = await self._introduce(message)
         if known is not None and is_unnamed and self._chosen_id is not None:
             self._become(await in_database(rights.identify, known.grant, self._chosen_id))
         if self._connection.identity is None:
@@ -156,10 +178,12 @@ class Conversation:
         await self._access.authorise(message.audiences)
         self._narrow(message)
         change = await self._access.made_up(cursor, message.held_audiences)
-        self._welcome(message, change)
+        self._welcome(message, change, device_token)
+        self._relay.members_changed.set()
         if cursor is None:
             self._held = message.held_audiences
         else:
+            self._connection.acknowledged = message.cursor
             self._connection.is_told = True
             self._resume(cursor, change.gained, message.id)
 
@@ -172,6 +196,17 @@ class Conversation:
         if idle:  # else the catch-up that runs holds the connection for its own pages
             self._connection.hold()
 
+    async def _introduce(self, message: Hello) -> str | None:
+        """Go by the token or the pairing code of a message; returns the token a code was for."""
+        describe(self._connection, message)
+        if message.pairing_code is not None:
+            return await self._pair(message, message.pairing_code)
+        if message.token is not None:
+            await self._authenticate(message.token)
+        elif self._connection.identity is not None:
+            await report(self._connection)
+        return None
+
     async def _authenticate(self, token: str) -> None:
         grant = await in_database(auth.token_grant, token, self._scope)
         identity = self._connection.identity
@@ -180,14 +215,23 @@ class Conversation:
             return
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
-        renewed = dataclasses.replace(identity, grant=grant)
-        confirmed = await in_database(rights.confirmed, renewed)
-        self._access.apply(confirmed, self._connection.ask())
+        await self._access.switch(grant)
+        await report(self._connection)
+
+    async def _pair(self, message: Hello, code: str) -> str:
+        if message.token is not None:
+            raise InvalidMessage("Send a token or a pairing code, not both.")
+        if self._connection.identity is not None:
+            raise Forbidden("Who is connected already cannot pair. Open another connection.")
+        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
+        await self._admit(grant)
+        return token
 
     async def _admit(self, grant: Grant) -> None:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
+        self._seat.take(grant.user.pk)
         identity = await self._identify(grant)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
@@ -195,12 +239,15 @@ class Conversation:
         self._relay.join(self._connection)
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
+        await report(self._connection)
 
     async def _identify(self, grant: Grant) -> Identity:
         """Return who is connected, as no notice that the relay has read since says otherwise."""
         while True:
             look = self._relay.looks
-            identity = await in_database(rights.identify, grant, self._chosen_id)
+            identity = await in_database(
+                self._seat.checked, rights.identify, grant, self._chosen_id
+            )
             await self._relay.refresh()
             if not self._relay.was_noticed(identity.user, look):
                 return identity
@@ -209,12 +256,11 @@ class Conversation:
     def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):
             self.send_error(Forbidden("The client id is not yours; another one was given."), None)
-        client = self._scope.get("client") or ("",)
-        self._connection.address = str(client[0])[:64]
         if self._connection.identity is None:
             self._connection.audiences = identity.audiences
         self._connection.identity = identity
         self._connection.confirmed_at = asyncio.get_running_loop().time()
+        self._connection.on_identity()
         self._relay.members_changed.set()
 
     def _narrow(self, message: Hello) -> None:
@@ -229,9 +275,10 @@ class Conversation:
         connection.batch = message.batch
         connection.knows_audiences = True
 
-    def _welcome(self, message: Hello, change: Difference) -> None:
+    def _welcome(self, message: Hello, change: Difference, device_token: str | None) -> None:
         identity, position = self._connection.identity, self._connection.position
         assert identity is not None and position is not None, "only members are welcomed"
+        expires_at = identity.grant.expires_at
         limits = Limits(
             message_bytes=conf().MAX_MESSAGE_BYTES,
             page_changes=sync_conf().PAGE_LIMIT,
@@ -243,6 +290,8 @@ class Conversation:
                 epoch=position.epoch,
                 audiences=sorted(self._connection.permitted),
                 lost=given(sorted(change.lost) or None),
+                token_expires_at=given(expires_at and timestamp(expires_at)),
+                device_token=given(device_token),
                 heartbeat=conf().HEARTBEAT,
                 limits=limits,
                 cursor=given(message.cursor or self._connection.cursor),
@@ -262,7 +311,7 @@ class Conversation:
         try:
             await work
         except EndsConnection as error:
-            self._connection.goodbye(error.close_code, str(error))
+            self._connection.goodbye(error.close_code, str(error), error.retry_after)
         except Exception as error:
             self.send_error(error, request_id)
             if self._connection.identity is None and _is_ours(error):

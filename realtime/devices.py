@@ -1,66 +1,108 @@
-"""Device tokens: made here, shown once, checked against a stored hash."""
+"""The life of a device: its token is made and shown once, replaced, revoked."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-import re
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import router, transaction
+from django.db.models import F
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
-from realtime.errors import BadToken
+from realtime.conf import conf
+from realtime.errors import DeviceIsRevoked
+from realtime.refreshing import refresh
 
 if TYPE_CHECKING:
     from realtime.models import Device
 
 SECRET_BYTES: Final = 32
-SEEN_RESOLUTION: Final = datetime.timedelta(minutes=1)
-"""How exact `last_seen_at` is: a reconnect storm writes each device once."""
-
-_TOKEN: Final = re.compile(r"hub_([0-9a-f]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
-def create_device(user: Any, name: str) -> tuple[Device, str]:
-    """Create a device and return it with its token, which cannot be shown again."""
-    from realtime.models import Device
+def create_device(
+    user: Any,
+    name: str,
+    *,
+    expires_at: datetime.datetime | None = None,
+    audiences: Iterable[str] = (),
+    platform: str = "",
+) -> tuple[Device, str]:
+    """Create a device and return it with its token, which cannot be shown again.
 
-    prefix, token = new_token()
-    device = Device.objects.create(
-        user=user, name=name, prefix=prefix, token_hash=token_hash(token)
+    `audiences` are those of the user's that the device may hear, none for all. Raises Django's
+    `ValidationError` where a value cannot be stored.
+    """
+    device = new_device(
+        user=user, name=name, expires_at=expires_at, audiences=list(audiences), platform=platform
     )
+    token = give_token(device)
+    device.save()
     return device, token
 
 
-def revoke_device(device: Device) -> None:
-    """Make a device's token useless from now on; doing it twice keeps the first time."""
-    if device.revoked_at is None:
-        device.revoked_at = timezone.now()
-        device.save(update_fields=["revoked_at"])
+def new_device(**fields: Any) -> Device:
+    """Return a device that is not saved yet and has no token, so that nothing opens it.
 
-
-def device_of_token(token: str) -> Device:
-    """Return the device of a token, or raise `BadToken`, the same for whatever reason."""
+    Raises Django's `ValidationError` where a value cannot be stored.
+    """
     from realtime.models import Device
 
-    match = _TOKEN.fullmatch(token)
-    prefix = match[1] if match else ""
-    device = Device.objects.select_related("user").filter(prefix=prefix).first()
-    stored = device.token_hash if device is not None else ""
-    # Compared also where nothing was found, so that time says nothing about prefixes.
-    matches = constant_time_compare(stored, token_hash(token))
-    if device is None or not matches or device.revoked_at or not device.user.is_active:
-        raise BadToken("The token is not valid. Ask for a new device token.")
-    _seen(device)
+    device = Device(prefix=new_prefix(), **fields)
+    device.clean_fields(exclude=["user", "token_hash"])
     return device
 
 
-def new_token() -> tuple[str, str]:
-    """Return the public prefix of a new token, and the token: 256 random bits."""
-    prefix = secrets.token_hex(4)
-    return prefix, f"hub_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
+def give_token(device: Device) -> str:
+    """Set a new token on a device that is not saved yet, and return it."""
+    token = new_token(device.prefix)
+    device.token_hash = token_hash(token)
+    return token
+
+
+def rotate_device(device: Device) -> str:
+    """Replace the token of a device and return the new one, which cannot be shown again.
+
+    The former token works for another `DEVICE_ROTATION_GRACE` seconds, or until the next rotation.
+    Raises `DeviceIsRevoked`.
+    """
+    token = new_token(device.prefix)
+    grace = datetime.timedelta(seconds=conf().DEVICE_ROTATION_GRACE)
+    # In this order, for MariaDB and MySQL read what they have just set.
+    change = {
+        "previous_hash": F("token_hash"),
+        "previous_until": timezone.now() + grace,
+        "token_hash": token_hash(token),
+    }
+    with _transaction():
+        if not _rows(device).filter(revoked_at=None).update(**change):
+            raise DeviceIsRevoked(f"{device.name} was revoked: create another device.")
+        refresh(device.user_id)
+    device.refresh_from_db(fields=list(change))
+    return token
+
+
+def revoke_device(device: Device) -> None:
+    """Make a device's tokens and pairing code useless; doing it twice keeps the first time.
+
+    Its connections are closed with 4503, in every process.
+    """
+    with _transaction():
+        _rows(device).filter(revoked_at=None).update(revoked_at=timezone.now(), pairing_hash=None)
+        refresh(device.user_id)
+    device.refresh_from_db(fields=["revoked_at", "pairing_hash"])
+
+
+def new_prefix() -> str:
+    """Return a new public name of a device, by which its tokens are told apart."""
+    return secrets.token_hex(4)
+
+
+def new_token(prefix: str) -> str:
+    """Return a new token of a device with this public prefix: 256 random bits."""
+    return f"hub_{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
 
 
 def token_hash(token: str) -> str:
@@ -68,8 +110,12 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _seen(device: Device) -> None:
-    now = timezone.now()
-    if device.last_seen_at is None or now - device.last_seen_at > SEEN_RESOLUTION:
-        device.last_seen_at = now
-        device.save(update_fields=["last_seen_at"])
+def _rows(device: Device) -> Any:
+    return type(device)._default_manager.filter(pk=device.pk)
+
+
+def _transaction() -> Any:
+    """Begin what a change and its notice share: a notice before its change would be no news."""
+    from realtime.models import Device
+
+    return transaction.atomic(using=router.db_for_write(Device))

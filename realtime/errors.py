@@ -30,9 +30,16 @@ class RealtimeError(Exception):
     code = ErrorCode.INTERNAL
     retryable = False
 
-    def __init__(self, message: str, request_id: str | int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        request_id: str | int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.request_id = request_id
+        self.retry_after = retry_after
+        """Seconds after which the same may succeed, where that is known."""
 
 
 class InvalidJson(RealtimeError):
@@ -84,6 +91,18 @@ class RateLimited(RealtimeError):
     retryable = True
 
 
+class AuthenticateFailed(RealtimeError):
+    """The host's `AUTHENTICATE` failed, which says nothing about the token it was asked about."""
+
+    retryable = True
+
+
+class DeviceIsRevoked(RealtimeError):
+    """A device that was revoked was to get a new token or pairing code."""
+
+    retryable = True
+
+
 class EndsConnection(RealtimeError):
     """The base of the errors that a connection does not outlive; `close_code` says why."""
 
@@ -92,7 +111,10 @@ class EndsConnection(RealtimeError):
 
 
 class BadToken(EndsConnection):
-    """A token opens nothing, for whatever reason."""
+    """A token or pairing code opens nothing, for whatever reason: the text says none."""
+
+    def __init__(self) -> None:
+        super().__init__("The token or code is not valid. Ask for a new one.")
 
 
 class Revoked(EndsConnection):
@@ -107,9 +129,22 @@ class TokenExpired(EndsConnection):
     close_code = CloseCode.TOKEN_EXPIRED
 
 
+class Busy(EndsConnection):
+    """The hub takes no further connection now; the client is sent away, to come back later."""
+
+    retryable = True
+    close_code = CloseCode.BUSY
+
+
+class TooManyConnections(EndsConnection):
+    """A user or an address has as many connections as it may have; the client is sent away."""
+
+    close_code = CloseCode.TOO_MANY_CONNECTIONS
+
+
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
     """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
-    if isinstance(error, RealtimeError):
+    if isinstance(error, RealtimeError) and error.code is not ErrorCode.INTERNAL:
         return error.code, str(error), error.retryable
     if isinstance(error, InvalidCursor):
         return ErrorCode.INVALID_CURSOR, str(error), False

@@ -5,7 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+from django.utils import timezone
+
+from realtime.errors import Revoked, TokenExpired
+
+_EXPIRED: Final = "The token has expired. Come back with a new one."
+_REVOKED: Final = "The token or session you came with is not valid any more."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,7 +24,35 @@ class Grant:
     """
 
     user: Any
-    renew: Callable[[], Grant]
+    renew: Callable[[], Grant] = dataclasses.field(repr=False)  # it may hold the credential
     expires_at: datetime.datetime | None = None
     audiences: frozenset[str] | None = None
     device_id: int | None = None
+
+
+def renewed(found: Grant | None, user_pk: Any, expires_at: datetime.datetime | None) -> Grant:
+    """Return what a credential grants now that once let this user in, and until when.
+
+    Raises `TokenExpired` where it grants nothing any more and its time was over, else `Revoked`;
+    a credential that is another user's now is revoked.
+    """
+    if found is not None and found.user.pk == user_pk:
+        return found
+    if found is None and is_over(expires_at):
+        raise expired()
+    raise revoked()
+
+
+def is_over(expires_at: datetime.datetime | None) -> bool:
+    """Tell whether the time of a credential is over."""
+    return expires_at is not None and expires_at <= timezone.now()
+
+
+def expired() -> TokenExpired:
+    """Return the error that ends a connection whose credential was good until now."""
+    return TokenExpired(_EXPIRED)
+
+
+def revoked() -> Revoked:
+    """Return the error that ends a connection whose credential was taken back."""
+    return Revoked(_REVOKED)

@@ -17,6 +17,7 @@ Cursor = Annotated[str, Meta(max_length=64)]
 # No NUL: PostgreSQL refuses a query that holds one.
 Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00]*$")]
 Names = Annotated[list[Name], Meta(max_length=256)]
+Label = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 # As many as fit into a message: what a client holds, and not what it chooses.
 HeldNames = list[Name]
@@ -24,6 +25,10 @@ HeldNames = list[Name]
 
 class _Message(msgspec.Struct, tag_field="type", rename="camel", omit_defaults=True):
     """A frame; fields left at UNSET or None are not sent."""
+
+    def __repr__(self) -> str:
+        """Name the message alone: some hold tokens, which must not get into a log."""
+        return f"<{self.__struct_config__.tag}>"
 
 
 class Ping(_Message, tag="ping", kw_only=True):
@@ -49,6 +54,9 @@ class Hello(_Message, tag="hello", kw_only=True):
 
     id: Id | None = None
     token: Annotated[str, Meta(max_length=8192)] | None = None
+    pairing_code: Annotated[str, Meta(max_length=64)] | None = None
+    app_version: Label | None = None
+    platform: Label | None = None
     client_id: str | None = None
     cursor: Cursor | None = None
     held_audiences: HeldNames | None = None
@@ -119,6 +127,8 @@ class Welcome(_Message, tag="welcome", kw_only=True):
     lost: list[str] | UnsetType = UNSET
     heartbeat: float
     limits: Limits
+    token_expires_at: str | UnsetType = UNSET
+    device_token: str | UnsetType = UNSET
     cursor: str | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
@@ -132,12 +142,23 @@ class Audiences(_Message, tag="audiences", kw_only=True):
     timestamp: str
 
 
+class TokenExpiring(_Message, tag="token_expiring", kw_only=True):
+    """The connection ends at `expires_at`, unless a `hello` brings a new token before."""
+
+    expires_at: str
+    timestamp: str
+
+
 class ErrorMessage(_Message, tag="error", kw_only=True):
-    """A message of the client could not be answered; the connection lives on."""
+    """A message of the client could not be answered; the connection lives on.
+
+    `retry_after_ms` is in milliseconds.
+    """
 
     code: str
     message: str
     retryable: bool
+    retry_after_ms: int | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 

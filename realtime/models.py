@@ -10,9 +10,14 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from realtime.audience_names import names_of_audiences
+
 
 class Device(models.Model):
-    """A client's credential. Only a hash of its token is stored."""
+    """A client's credential. Only hashes of its tokens and of its pairing code are stored.
+
+    It may read; which audiences of its user's is said by `audiences`, none for all.
+    """
 
     name = models.CharField(_("name"), max_length=100)
     user = models.ForeignKey(
@@ -21,11 +26,34 @@ class Device(models.Model):
         related_name="hub_devices",
         verbose_name=_("user"),
     )
+    audiences = models.JSONField(
+        _("audiences"), default=list, blank=True, validators=[names_of_audiences]
+    )
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    platform = models.CharField(_("platform"), max_length=64, blank=True, default="")
     prefix = models.CharField(_("token prefix"), max_length=8, unique=True, editable=False)
     token_hash = models.CharField(_("token hash"), max_length=64, editable=False)
+    previous_hash = models.CharField(
+        _("former token hash"), max_length=64, blank=True, default="", editable=False
+    )
+    previous_until = models.DateTimeField(
+        _("former token works until"), null=True, blank=True, editable=False
+    )
+    pairing_hash = models.CharField(  # noqa: DJ001  # unique, but for those that have none
+        _("pairing code hash"), max_length=64, null=True, unique=True, editable=False
+    )
+    pairing_until = models.DateTimeField(_("pairing code works until"), null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(_("last seen at"), null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+    address = models.CharField(_("address"), max_length=64, blank=True, default="", editable=False)
+    app_version = models.CharField(
+        _("app version"), max_length=64, blank=True, default="", editable=False
+    )
+    cursor = models.CharField(
+        _("acknowledged cursor"), max_length=64, blank=True, default="", editable=False
+    )
+    lag = models.BigIntegerField(_("changes behind"), null=True, editable=False)
 
     class Meta:
         db_table = "hub_device"
@@ -35,6 +63,18 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def state(self) -> str:
+        """One word for what the device is good for now."""
+        now = timezone.now()
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        if self.token_hash:
+            return "active"
+        return "unpaired"
 
 
 class Client(models.Model):
@@ -62,12 +102,18 @@ class Presence(models.Model):
     """One open connection, as its relay last said."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    relay = models.UUIDField(db_index=True)
-    client_id = models.CharField(max_length=64)
-    user_id = models.CharField(max_length=255)
-    address = models.CharField(max_length=64, blank=True, default="")
-    connected_at = models.DateTimeField(default=timezone.now)
-    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+    relay = models.UUIDField(_("server process"), db_index=True)
+    client_id = models.CharField(_("client id"), max_length=64)
+    user_id = models.CharField(_("user id"), max_length=255, db_index=True)
+    device_id = models.BigIntegerField(_("device id"), null=True)
+    address = models.CharField(_("address"), max_length=64, blank=True, default="")
+    network = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    app_version = models.CharField(_("app version"), max_length=64, blank=True, default="")
+    platform = models.CharField(_("platform"), max_length=64, blank=True, default="")
+    acknowledged = models.CharField(_("acknowledged"), max_length=64, blank=True, default="")
+    behind = models.BooleanField(_("behind"), default=False)
+    connected_at = models.DateTimeField(_("connected at"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen at"), default=timezone.now, db_index=True)
 
     class Meta:
         db_table = "hub_presence"

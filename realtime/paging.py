@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from realtime.connection import Connection
 from realtime.database import in_database
 from realtime.encoding import sync_response
 from realtime.errors import EndsConnection
+from realtime.gate import catchup_gate
 from realtime.relay import Relay
 from realtime.requests import Start
 from sync.cursor import Position
@@ -109,9 +111,12 @@ async def read(
     reading, and where some were lost, the page is read anew."""
     while True:
         asked, question = audiences(), connection.ask()
-        page, confirmed = await in_database(
-            _page_and_rights, connection, start, asked, limit=limit, tables=tables, upto=upto
+        limits = {"limit": limit, "tables": tables, "upto": upto}
+        reading = functools.partial(
+            in_database, _page_and_rights, connection, start, asked, **limits
         )
+        page, confirmed = await catchup_gate().run(reading)
+        connection.budget.charge(len(page.changes))
         connection.on_confirmed(confirmed, question)
         # Its own answer counts as well: a newer one may be from before the page was read.
         if asked <= connection.permitted & confirmed.audiences:

@@ -17,7 +17,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from realtime import hints, presence, rechecking
+from realtime import hints, keeping, rechecking
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.database import for_relay
@@ -63,7 +63,7 @@ class Relay:
             self._tasks = [
                 self._start(self._run()),
                 self._start(hints.listen(self)),
-                self._start(presence.keep(self)),
+                self._start(keeping.keep(self)),
                 self._start(rechecking.keep(self)),
             ]
         return self

@@ -23,7 +23,7 @@ from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.daphne import is_daphne
 from realtime.database import in_database
-from realtime.presence import leave_all
+from realtime.keeping import leave_all
 
 logger = logging.getLogger(__name__)
 

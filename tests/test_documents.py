@@ -18,6 +18,8 @@ LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 SETTING = re.compile(r"`([A-Z]+(?:_[A-Z]+)+)`|(?:SYNC|REALTIME)\[\"([A-Z_]+)\"\]")
 ELSEWHERE = {
     *("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY"),
+    *("SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_PROXY_SSL_HEADER"),
+    *("USE_X_FORWARDED_HOST",),
     *("SECURE_COOKIES", "VAR_DIR", "CONN_MAX_AGE", "SET_NULL", "SET_DEFAULT"),
     *("DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT"),
 }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
+from django.utils import timezone
 
 import realtime
+from hubproject.models import Project
+from realtime.conf import Conf
 from tests.support.channel import listeners
 from tests.support.off_loop import eventually, off_loop
+from tests.support.varied import varied
 
 
 @pytest.fixture
@@ -49,6 +55,54 @@ async def test_the_connections_of_a_hub_that_stops_are_counted_no_more(clients, 
     await eventually(lambda: len(client_ids()) == 3)
     await off_loop(hubs[1].terminate)
     assert await off_loop(client_ids) == ["laptop"]
+
+
+async def test_the_connections_of_a_hub_that_is_killed_are_counted_for_a_minute_at_most(
+    hub, connect, token, monkeypatch
+):
+    for name in ("laptop", "phone"):
+        await (await connect(hub, token=token, client_id=name)).join()
+    await eventually(lambda: client_ids() == ["laptop", "phone"])
+    hub.kill()
+    killed_at = timezone.now()
+    assert await off_loop(client_ids) == ["laptop", "phone"]
+    minute = datetime.timedelta(seconds=Conf().PRESENCE_TIMEOUT)
+    assert minute <= datetime.timedelta(minutes=1)
+    monkeypatch.setattr(timezone, "now", lambda: killed_at + minute)
+    assert await off_loop(client_ids) == []
+    assert await off_loop(realtime.client_count) == 0
+
+
+async def test_a_hub_that_is_killed_takes_nothing_from_the_others(
+    start_hub, connect, token, settings
+):
+    hasty = {"PRESENCE_TIMEOUT": 2.0, "PRESENCE_INTERVAL": 0.1}
+    settings.REALTIME = hasty
+    hubs = [start_hub(**varied(REALTIME=hasty)) for _ in range(2)]
+    for hub, name in zip(hubs, ("laptop", "phone"), strict=True):
+        await (await connect(hub, token=token, client_id=name)).join()
+    await eventually(lambda: client_ids() == ["laptop", "phone"])
+    hubs[1].kill()
+    await eventually(lambda: client_ids() == ["laptop"])
+
+
+async def test_it_shows_who_runs_what_and_how_far_each_has_come(start_hub, connect, token):
+    hub = start_hub(**varied(REALTIME={"PRESENCE_INTERVAL": 0.1, "TICK": 0.05}))
+    client = await connect(hub, token=token, client_id="laptop")
+    await client.join(appVersion="2.4.1", platform="linux")
+    await off_loop(Project.objects.create, name="Move")
+    await client.expect_event("project.created")
+    await client.ask({"type": "ping", "cursor": client.cursor})
+
+    def shown():
+        return [one for one in realtime.connections() if one.acknowledged == client.cursor]
+
+    [found] = await eventually(shown)
+    assert (found.app_version, found.platform, found.lag) == ("2.4.1", "linux", 0)
+    assert (found.address, found.behind) == ("127.0.0.1", False)
+    await off_loop(Project.objects.create, name="Order desks")
+    await client.expect_event("project.created")
+    assert [one.lag for one in await off_loop(realtime.connections)] == [1]
 
 
 async def test_a_broadcast_reaches_the_clients_of_all_processes(clients):

@@ -22,6 +22,16 @@ EPOCH = "0123abcd"
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
 
 
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class RecordingTransport:
     """Keeps what it is given; a test says how much of it the client has not read."""
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+import uuid
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from realtime.devices import create_device, device_of_token
+from realtime.device_grants import device_of_token
+from realtime.devices import create_device
 from realtime.errors import BadToken
 from realtime.models import Client, Device, Presence
+from sync.models import LogHead
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +148,39 @@ def test_a_connection_cannot_be_deleted_as_if_that_closed_it(admin_client, rows)
     path = reverse("admin:realtime_presence_delete", args=[rows["presence"].pk])
     assert admin_client.post(path, {"post": "yes"}).status_code == 403
     assert Presence.objects.exists()
+
+
+def test_a_connection_shows_its_program_and_how_far_it_has_come(admin_client, rows):
+    head = LogHead.objects.get_or_create(pk=LogHead.SINGLETON)[0]
+    LogHead.objects.update(seq=1000)
+    acknowledged = f"{head.epoch}-958-00000000"
+    Presence.objects.update(app_version="2.4.1", platform="linux", acknowledged=acknowledged)
+    changelist = reverse("admin:realtime_presence_changelist")
+    row = reverse("admin:realtime_presence_change", args=[rows["presence"].pk])
+    for page in (changelist, row):
+        content = admin_client.get(page).content.decode()
+        assert "2.4.1" in content
+        assert "linux" in content
+        assert re.search(r">\s*42\s*<", content)
+
+
+def test_the_list_of_connections_costs_no_query_per_row(admin_client, rows):
+    def queries():
+        with CaptureQueriesContext(connection) as found:
+            admin_client.get(reverse("admin:realtime_presence_changelist"))
+        return len(found)
+
+    one = queries()
+    for number in range(20):
+        Presence.objects.create(relay=uuid.uuid4(), client_id=f"phone-{number}", user_id="1")
+    assert queries() == one
+
+
+def test_the_connections_of_a_silent_process_are_not_listed(admin_client, rows, settings):
+    settings.REALTIME = {"PRESENCE_TIMEOUT": 60}
+    Presence.objects.update(seen_at=timezone.now() - datetime.timedelta(seconds=61))
+    page = admin_client.get(reverse("admin:realtime_presence_changelist"))
+    assert page.context["cl"].result_count == 0
 
 
 @pytest.mark.parametrize("name", ["client", "presence"])

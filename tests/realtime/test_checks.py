@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
+import uuid
 
 import pytest
 from django.core.checks import run_checks
 
 from hubproject.channel_layers import channel_layer
+from tests.realtime.rows import row
 
 CORE = "channels_redis.core.RedisChannelLayer"
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
 
 
-def problems() -> list[str]:
-    return [found.id for found in run_checks(tags=["realtime"])]
+def problems(**options: object) -> list[str]:
+    return [found.id for found in run_checks(tags=["realtime"], **options)]
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_a_host_without_any_channel_layer_is_warned(settings):
     assert problems() == ["realtime.W001"]
 
 
-@pytest.mark.parametrize("version", ["4.1.2", "4.3.0", "5.0"])
+@pytest.mark.parametrize("version", ["4.3.0", "5.0"])
 def test_a_daphne_that_nobody_has_read_is_a_warning(settings, installed, version):
     installed(daphne=version)
     assert problems() == ["realtime.W002"]
@@ -108,3 +110,56 @@ def test_a_daphne_that_nobody_has_read_is_a_warning(settings, installed, version
 def test_a_known_daphne_or_none_raises_nothing(settings, installed, version):
     installed(daphne=version)
     assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("package", "bad", "good"),
+    [
+        ("daphne", "4.2.1", "4.2.2"),
+        ("daphne", "4.2.0", "4.2.10"),
+        ("autobahn", "20.7.1", "20.12.3"),
+        ("channels", "4.2.2", "4.3.0"),
+    ],
+)
+def test_a_package_that_is_known_to_be_bad_is_an_error(installed, package, bad, good):
+    installed(**{package: bad})
+    [found] = run_checks(tags=["realtime"])
+    assert found.id == "realtime.E002"
+    assert f"{package} {bad}" in found.msg
+    assert "or newer" in found.hint
+    installed(**{package: good})
+    assert problems() == []
+
+
+def test_a_daphne_before_all_that_are_known_is_both(installed):
+    installed(daphne="4.1.2")
+    assert sorted(problems()) == ["realtime.E002", "realtime.W002"]
+
+
+def test_deploying_with_a_layer_in_memory_is_a_warning(settings):
+    assert "realtime.W003" in problems(include_deployment_checks=True)
+    settings.DEBUG = True
+    assert "realtime.W003" not in problems(include_deployment_checks=True)
+    settings.DEBUG = False
+    settings.CHANNEL_LAYERS = {"default": channel_layer("redis://127.0.0.1:6379/0")}
+    assert problems(include_deployment_checks=True) == []
+
+
+@pytest.mark.django_db
+def test_several_processes_with_a_layer_in_memory_are_a_warning(settings):
+    row("a"), row("b")
+    row("of a dead process", relay=uuid.UUID(int=2), silent_for=61)
+    assert "realtime.W004" not in problems(databases=["default"])
+    row("c", relay=uuid.UUID(int=3))
+    assert "realtime.W004" in problems(databases=["default"])
+    assert "realtime.W004" not in problems()
+    settings.CHANNEL_LAYERS = {"default": channel_layer("redis://127.0.0.1:6379/0")}
+    assert "realtime.W004" not in problems(databases=["default"])
+
+
+@pytest.mark.parametrize(
+    ("places", "found"), [(3, []), (1, []), (4, ["realtime.W005"]), (0, ["realtime.W005"])]
+)
+def test_catch_ups_that_can_take_every_thread_are_a_warning(settings, places, found):
+    settings.REALTIME = {"DATABASE_THREADS": 4, "MAX_CATCHUPS": places}
+    assert problems() == found

@@ -7,7 +7,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from realtime.devices import create_device, device_of_token
+from realtime.device_grants import device_of_token
+from realtime.devices import create_device
 from realtime.errors import BadToken
 from realtime.models import Device
 from tests.support.manage import manage

@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from realtime.devices import create_device, device_of_token, new_token, revoke_device
+from realtime.device_grants import device_of_token
+from realtime.devices import create_device, new_token, revoke_device
 from realtime.errors import BadToken, ErrorCode
 from realtime.models import Device
 

@@ -48,7 +48,7 @@ def test_an_error_of_the_log_has_a_code_of_its_own(error, code):
 
 
 def test_only_what_may_work_later_is_retryable():
-    assert {error for error in OURS if error.retryable} == {errors.RateLimited}
+    assert {error for error in OURS if error.retryable} == {errors.Busy, errors.RateLimited}
     assert wire_error(RuntimeError())[2] is True
 
 

@@ -28,7 +28,11 @@ def no_settings_of_the_host(settings):
     [
         (["hub.example.com"], ["https://hub.example.com"], OWN),
         (["hub.example.com"], ["http://hub.example.com"], OWN),
-        (["hub.example.com"], ["https://hub.example.com:8443"], OWN),
+        (["hub.example.com"], ["https://hub.example.com:443"], OWN),
+        (["hub.example.com"], ["https://hub.example.com:8443"], TOKEN_ONLY),
+        (["hub.example.com"], ["http://hub.example.com:443"], TOKEN_ONLY),
+        (["hub.example.com"], ["https://hub.example.com/"], FOREIGN),
+        (["hub.example.com"], ["https://hub.example.com?a"], FOREIGN),
         (["hub.example.com"], ["HTTPS://HUB.EXAMPLE.COM"], OWN),
         (["hub.example.com"], ["https://hub.example.com."], OWN),
         (["hub.example.com"], [" https://hub.example.com "], OWN),
@@ -50,11 +54,16 @@ def no_settings_of_the_host(settings):
         (["hub.example.com"], [""], FOREIGN),
         (["hub.example.com"], ["\xfc\x00"], FOREIGN),
         (["hub.example.com"], ["javascript:alert(1)"], FOREIGN),
-        ([".example.com"], ["https://any.example.com"], OWN),
-        ([".example.com"], ["https://example.com"], OWN),
+        ([".example.com"], ["https://hub.example.com"], OWN),
+        ([".example.com"], ["https://any.example.com"], TOKEN_ONLY),
+        ([".example.com"], ["https://example.com"], TOKEN_ONLY),
         ([".example.com"], ["https://evilexample.com"], FOREIGN),
-        (["127.0.0.1"], ["http://127.0.0.1:8000"], OWN),
-        (["[::1]"], ["http://[::1]:8000"], OWN),
+        (
+            ["xn--mnchen-3ya.example.com", "hub.example.com"],
+            ["https://m\xfcnchen.example.com"],
+            FOREIGN,
+        ),
+        (["127.0.0.1"], ["http://127.0.0.1:8000"], TOKEN_ONLY),
         ([], ["https://hub.example.com"], FOREIGN),
         ([], ["http://localhost"], FOREIGN),
         (["hub.example.com"], [], TOKEN_ONLY),
@@ -88,6 +97,78 @@ def test_each_origin_is_trusted_as_far_as_it_deserves(settings, allowed_hosts, o
     assert origin_of(handshake(*origins)) is trust
 
 
+@pytest.mark.parametrize(
+    ("host", "origin", "trust"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", OWN),
+        ("127.0.0.1:8000", "http://127.0.0.1:3000", TOKEN_ONLY),
+        ("127.0.0.1:8000", "http://127.0.0.1", TOKEN_ONLY),
+        ("127.0.0.1:80", "http://127.0.0.1", OWN),
+        ("127.0.0.1", "http://127.0.0.1:80", OWN),
+        ("[::1]:8000", "http://[::1]:8000", OWN),
+        ("[::1]:8000", "http://[::1]:3000", TOKEN_ONLY),
+        ("xn--mnchen-3ya.example", "https://xn--mnchen-3ya.example", OWN),
+        ("XN--Mnchen-3ya.example", "https://xn--mnchen-3ya.example", OWN),
+        ("hub.example.com:443", "https://hub.example.com", OWN),
+        ("hub.example.com:80", "https://hub.example.com", TOKEN_ONLY),
+        ("", "https://hub.example.com", TOKEN_ONLY),
+    ],
+)
+def test_an_own_page_comes_from_the_very_host_and_port_it_connects_to(
+    settings, host, origin, trust
+):
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "[::1]", "xn--mnchen-3ya.example", "hub.example.com"]
+    assert origin_of(handshake(origin, host=host)) is trust
+
+
+def test_two_host_headers_prove_nothing(settings):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    headers = [*handshake("https://hub.example.com"), (b"host", b"hub.example.com")]
+    assert origin_of(headers) is TOKEN_ONLY
+
+
+def test_the_host_that_a_proxy_forwards_counts_where_django_believes_it(settings):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    headers = [
+        *handshake("https://hub.example.com", host="127.0.0.1:8000"),
+        (b"x-forwarded-host", b"hub.example.com"),
+    ]
+    assert origin_of(headers) is TOKEN_ONLY
+    settings.USE_X_FORWARDED_HOST = True
+    assert origin_of(headers) is OWN
+    assert origin_of(handshake("https://hub.example.com")) is OWN
+
+
+@pytest.mark.parametrize(
+    ("https", "scheme", "header"),
+    [
+        ({"SESSION_COOKIE_SECURE": True}, "", None),
+        ({"SECURE_SSL_REDIRECT": True}, "", None),
+        ({}, "wss", None),
+        ({"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, "", b"https"),
+        ({"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}, "", b"https, http"),
+    ],
+)
+def test_a_page_without_https_has_no_cookies_where_the_site_has_https(
+    settings, https, scheme, header
+):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    for name, value in https.items():
+        setattr(settings, name, value)
+    extra = [(b"x-forwarded-proto", header)] if header else []
+    plain, secure = handshake("http://hub.example.com"), handshake("https://hub.example.com")
+    assert origin_of(plain + extra, scheme) is TOKEN_ONLY
+    assert origin_of(secure + extra, scheme) is OWN
+
+
+def test_a_site_without_https_has_cookies(settings):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    extra = [(b"x-forwarded-proto", b"http")]
+    assert origin_of(handshake("http://hub.example.com") + extra, "ws") is OWN
+    assert origin_of(handshake("http://hub.example.com")) is OWN
+
+
 def test_with_a_wildcard_a_page_comes_from_the_very_host_and_port_it_connects_to(settings):
     settings.ALLOWED_HOSTS = ["*"]
     assert origin_of(handshake("http://lan:8000", host="LAN:8000")) is OWN
@@ -105,17 +186,18 @@ def test_with_a_wildcard_a_handshake_without_host_is_foreign(settings):
     assert origin_of([(b"origin", b"https://evil.org")]) is FOREIGN
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:80"])
-def test_while_debugging_this_machine_is_an_own_host(settings, origin):
+@pytest.mark.parametrize("host", ["localhost:8000", "hub.localhost:8000", "127.0.0.1", "[::1]"])
+def test_while_debugging_this_machine_is_an_own_host(settings, host):
     settings.DEBUG = True
-    assert origin_of(handshake(origin)) is OWN
+    assert origin_of(handshake(f"http://{host}", host=host)) is OWN
+    assert origin_of(handshake("http://localhost:5173", host=host)) is TOKEN_ONLY
     assert origin_of(handshake("https://evil.org")) is FOREIGN
 
 
 def test_while_debugging_the_allowed_hosts_still_rule(settings):
     settings.DEBUG = True
     settings.ALLOWED_HOSTS = ["hub.example.com"]
-    assert origin_of(handshake("http://localhost")) is FOREIGN
+    assert origin_of(handshake("http://localhost", host="localhost")) is FOREIGN
 
 
 def test_an_origin_named_by_the_host_may_use_cookies(settings):

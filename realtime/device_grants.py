@@ -1,0 +1,83 @@
+"""What a device token grants: checked against stored hashes. Runs on the hub's threads."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.crypto import constant_time_compare
+
+from realtime.devices import token_hash
+from realtime.errors import BadToken, EndsConnection
+from realtime.grants import Grant, expired, is_over, revoked
+
+if TYPE_CHECKING:
+    from realtime.models import Device
+
+_TOKEN: Final = re.compile(r"hub_([0-9a-f]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+_NO_HASH: Final = "-" * 64
+"""What a token is compared with where nothing is stored, so that this takes as long."""
+
+
+def is_device_token(token: str) -> bool:
+    """Tell whether a text has the form of a device token."""
+    return _TOKEN.fullmatch(token) is not None
+
+
+def device_of_token(token: str) -> Device:
+    """Return the device of a token, or raise `BadToken`, the same for whatever reason."""
+    return _found(token)[0]
+
+
+def device_grant(token: str) -> Grant:
+    """Return what a device token grants, or raise `BadToken`, the same for whatever reason."""
+    return _granted(*_found(token), token_hash(token))
+
+
+def _found(token: str) -> tuple[Device, datetime.datetime | None]:
+    from realtime.models import Device
+
+    match = _TOKEN.fullmatch(token)
+    prefix = match[1] if match else ""
+    device = Device.objects.select_related("user").filter(prefix=prefix).first()
+    try:
+        expires_at = _end(device, token_hash(token))
+    except EndsConnection:
+        raise BadToken() from None
+    assert device is not None, "nobody's token opens nothing"
+    return device, expires_at
+
+
+def _granted(device: Device, expires_at: datetime.datetime | None, given: str) -> Grant:
+    again = functools.partial(_renew, device.pk, device.user_id, given)
+    audiences = frozenset(device.audiences) or None
+    return Grant(device.user, again, expires_at, audiences, device.pk)
+
+
+def _renew(device_pk: int, user_pk: Any, given: str) -> Grant:
+    from realtime.models import Device
+
+    device = Device.objects.select_related("user").filter(pk=device_pk).first()
+    if device is None or device.user_id != user_pk:
+        raise revoked()
+    return _granted(device, _end(device, given), given)
+
+
+def _end(device: Device | None, given: str) -> datetime.datetime | None:
+    """Return until when the token of this hash opens a device.
+
+    Raises `Revoked` where it never will again, `TokenExpired` where it did until its time was over.
+    """
+    is_current = constant_time_compare((device and device.token_hash) or _NO_HASH, given)
+    is_former = constant_time_compare((device and device.previous_hash) or _NO_HASH, given)
+    if device is None or not (is_current or is_former):
+        raise revoked()
+    if device.revoked_at is not None or not device.user.is_active:
+        raise revoked()
+    ends = [device.expires_at, None if is_current else device.previous_until]
+    expires_at = min((end for end in ends if end is not None), default=None)
+    if is_over(expires_at):
+        raise expired()
+    return expires_at

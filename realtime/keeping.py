@@ -1,0 +1,150 @@
+"""Keeping the rows of presence equal to the connections of a relay, for little writing.
+
+Who came and who went is written at once, one transaction for all of them, so that a storm of
+reconnects costs no write per connection at a time. That they are still there, and how far each has
+come, is written once per `PRESENCE_INTERVAL`, and only where it changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connections, router, transaction
+from django.utils import timezone
+
+from realtime import device_presence
+from realtime.conf import conf
+from realtime.database import in_database
+from realtime.device_presence import Devices
+from realtime.seen import Seen
+
+if TYPE_CHECKING:
+    from realtime.relay import Relay
+
+logger = logging.getLogger(__name__)
+
+CHUNK: Final = 1000
+"""Rows written or removed by one statement, where the database takes as many."""
+
+FORGET_AFTER: Final = 5
+"""Rows of dead processes are removed after so many `PRESENCE_TIMEOUT`s."""
+
+
+Rows = Mapping[uuid.UUID, Seen]
+
+
+async def keep(relay: Relay) -> None:
+    """Keep the relay's rows equal to its connections, for as long as it lives."""
+    loop = asyncio.get_running_loop()
+    stored: Rows = {}
+    devices = Devices()
+    confirmed_at = loop.time()
+    try:
+        while True:
+            due = confirmed_at + conf().PRESENCE_INTERVAL
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await relay.members_changed.wait()
+            relay.members_changed.clear()
+            is_due = loop.time() >= due
+            after = await _keep_once(relay, stored, is_due)
+            if after is None:
+                relay.members_changed.set()
+                await asyncio.sleep(conf().TICK)
+                continue
+            stored = after
+            if is_due:
+                await _keep_devices(devices, stored)
+                confirmed_at = loop.time()
+    finally:
+        await _safely(leave_all, relay.id)
+
+
+async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> Rows | None:
+    """Store what there is to store; return what is stored then, or None where that failed."""
+    found = {one.id: Seen.of(relay, one) for one in relay.connections}
+    present = {key: seen for key, seen in found.items() if seen is not None}
+    write = _to_write(stored, present, everything=is_due)
+    if not await _safely(_store, relay.id, write, stored.keys() - present.keys(), is_due):
+        return None
+    return {key: write.get(key) or stored[key] for key in present}
+
+
+async def _keep_devices(devices: Devices, stored: Rows) -> None:
+    news = devices.news(stored.values())
+    if await _safely(device_presence.store, news):
+        devices.wrote(news)
+
+
+def leave_all(relay_id: uuid.UUID) -> None:
+    """Forget every connection of a relay that stops."""
+    from realtime.models import Presence
+
+    Presence.objects.filter(relay=relay_id).delete()
+
+
+def _to_write(stored: Rows, present: Rows, *, everything: bool) -> Rows:
+    return {
+        key: seen
+        for key, seen in present.items()
+        if (known := stored.get(key)) is None
+        or (known != seen and (everything or seen.is_somebody_else(known)))
+    }
+
+
+async def _safely(write: Callable[..., None], *args: Any) -> bool:
+    """Store what changed; presence that cannot be stored is no reason to end anything."""
+    writing = asyncio.ensure_future(in_database(write, *args))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        # Its thread goes on: what it writes after the rows were removed would stay.
+        await asyncio.wait([writing])
+        raise
+    except Exception as error:
+        logger.warning("Presence could not be stored: %s", error)
+        return False
+    return True
+
+
+def _store(relay_id: uuid.UUID, write: Rows, gone: set[uuid.UUID], confirm: bool) -> None:
+    from realtime.models import Presence
+
+    removed = list(gone)
+    with transaction.atomic(using=router.db_for_write(Presence)):
+        for start in range(0, len(removed), CHUNK):
+            Presence.objects.filter(pk__in=removed[start : start + CHUNK]).delete()
+        _upsert(write)
+        if confirm:
+            _confirm(relay_id)
+
+
+def _upsert(rows: Rows) -> None:
+    """Write rows in few statements; MariaDB and MySQL name no columns for what conflicts."""
+    from realtime.models import Presence
+
+    features = connections[router.db_for_write(Presence)].features
+    Presence.objects.bulk_create(
+        [Presence(id=key, **dataclasses.asdict(seen)) for key, seen in rows.items()],
+        batch_size=CHUNK,
+        update_conflicts=True,
+        update_fields=[*(field.name for field in dataclasses.fields(Seen)), "seen_at"],
+        unique_fields=["id"] if features.supports_update_conflicts_with_target else None,
+    )
+
+
+def _confirm(relay_id: uuid.UUID) -> None:
+    """Say that the relay's connections are still there; remove those of the long dead."""
+    from realtime.models import Presence
+
+    now = timezone.now()
+    Presence.objects.filter(relay=relay_id).update(seen_at=now)
+    forgotten = datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT * FORGET_AFTER)
+    Presence.objects.filter(seen_at__lt=now - forgotten).delete()

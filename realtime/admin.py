@@ -39,6 +39,8 @@ class ClientAdmin(ExplainLink, ExplainingAdmin, ReadOnlyAdmin):
     """Which client id belongs to whom; deleting one frees it."""
 
     list_display = ("client_id", "user", "last_seen_at")
+    fields = ("client_id", "user", "last_seen_at", "connected_at", "acknowledged", "sent")
+    readonly_fields = fields[3:]
     search_fields = ("client_id", "user__username")
     list_select_related = ("user",)
 

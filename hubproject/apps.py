@@ -1,5 +1,7 @@
 """The planner as a Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class HubProjectConfig(AppConfig):
     name = "hubproject"
     verbose_name = "Planner"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the receivers that tell the hub of changed rights."""
+        import_module("hubproject.rights")

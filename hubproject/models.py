@@ -1,6 +1,8 @@
-"""The planner's data: projects, their tasks, and what is planned for a day."""
+"""The planner's data: projects, their members and tasks, and what is planned for a day."""
 
+from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Project(models.Model):
@@ -13,6 +15,25 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Membership(models.Model):
+    """Lets a user see a project, and hear of it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+
+    class Meta:
+        db_table = "memberships"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="one_membership_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}"
 
 
 class Task(models.Model):
@@ -40,6 +61,14 @@ class PlannerEntry(models.Model):
     title = models.CharField(max_length=200)
     task = models.ForeignKey(
         Task, on_delete=models.SET_NULL, null=True, blank=True, related_name="planner_entries"
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="planner_entries",
+        help_text=_("Who sees the entry, besides staff. Without an owner, staff alone."),
     )
 
     class Meta:

@@ -1,6 +1,7 @@
 """A small planner to look at, for an installation that has none yet."""
 
 import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,19 +33,21 @@ PLAN: list[tuple[str, int, str | None]] = [
 
 
 @transaction.atomic
-def load_sample() -> bool:
-    """Fill an empty planner and tell whether it was empty; never adds to a user's own data."""
+def load_sample(user: Any) -> bool:
+    """Fill an empty planner for a user and tell whether it was empty; never adds to data that is
+    there."""
     if Project.objects.exists():
         return False
     today = timezone.localdate()
     with sync.context(reason="sample data"):
         for name, tasks in SAMPLE.items():
             project = Project.objects.create(name=name)
+            project.memberships.create(user=user)
             for title, status, due_in, notes in tasks:
                 due = None if due_in is None else today + datetime.timedelta(days=due_in)
                 project.tasks.create(title=title, status=status, due=due, notes=notes)
         for title, days, task_title in PLAN:
             task = Task.objects.filter(title=task_title).first()
             date = today + datetime.timedelta(days=days)
-            PlannerEntry.objects.create(title=title, date=date, task=task)
+            PlannerEntry.objects.create(title=title, date=date, task=task, owner=user)
     return True

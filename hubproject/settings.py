@@ -86,6 +86,8 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
+SYNC = {"AUDIENCES": "hubproject.audiences.audiences_for"}
+
 STATIC_URL = "/static/"
 # Served from where the packages keep them, so that a plain daphne needs no collectstatic.
 WHITENOISE_USE_FINDERS = True

@@ -7,16 +7,16 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from hubproject.models import PlannerEntry, Project
+from hubproject.visible import visible_entries, visible_projects
 
 
 @require_safe
 @never_cache
 @login_required
 def start_page(request: HttpRequest) -> HttpResponse:
-    """Show all projects and today's entries; the page's script keeps them up to date."""
+    """Show the user's projects and today's entries; the page's script keeps them up to date."""
     today = timezone.localdate()
-    entries = PlannerEntry.objects.filter(date=today).select_related("task")
-    projects = Project.objects.prefetch_related("tasks")
+    entries = visible_entries(request.user).filter(date=today).select_related("task")
+    projects = visible_projects(request.user).prefetch_related("tasks")
     page = {"projects": projects, "entries": entries, "today": today}
     return render(request, "hubproject/start.html", page)

@@ -14,6 +14,7 @@ from realtime.frames import Frame
 from realtime.messages import Change, Event, SyncResponse, encode, given
 from sync import codec
 from sync.cursor import Position
+from sync.events import event_name
 from sync.models import SyncLog
 from sync.reading import Page
 
@@ -40,7 +41,7 @@ class LiveEvent:
 
     def _event(self, cursor: str | None) -> Event:
         return Event(
-            event=self.entry.event,
+            event=_event_name(self.entry),
             data=change(self.entry, cursor),
             timestamp=timestamp(self.entry.published_at),
             cursor=given(cursor),
@@ -48,13 +49,17 @@ class LiveEvent:
 
 
 def change(entry: SyncLog, cursor: str | None) -> Change:
-    """Return an entry as a client sees it."""
+    """Return an entry as a client sees it.
+
+    To those who did not have the record before, it is new: what it was to others they may not see.
+    """
+    is_new = entry.is_new_to_audience
     return Change(
         table=entry.table,
         record_id=entry.record_id,
-        action=entry.action,
+        action=SyncLog.Action.INSERT if is_new else entry.action,
         data=_raw(entry.data),
-        changed=_raw(entry.changed),
+        changed=UNSET if is_new else _raw(entry.changed),
         audience=entry.audience,
         timestamp=timestamp(entry.published_at),
         cursor=given(cursor),
@@ -94,6 +99,12 @@ def sync_response(
 def timestamp(moment: datetime | None) -> str:
     """Return a point in time in the one form of the wire: UTC with microseconds."""
     return str(codec.encode_value(moment or timezone.now()))
+
+
+def _event_name(entry: SyncLog) -> str:
+    if entry.is_new_to_audience:
+        return event_name(entry.table, SyncLog.Action.INSERT, None)
+    return entry.event
 
 
 def _raw(text: str | None) -> msgspec.Raw | msgspec.UnsetType:

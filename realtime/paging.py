@@ -111,9 +111,16 @@ async def read(
     reading, and where some were lost, the page is read anew."""
     while True:
         asked, question = audiences(), connection.ask()
-        limits = {"limit": limit, "tables": tables, "upto": upto}
         reading = functools.partial(
-            in_database, _page_and_rights, connection, start, asked, **limits
+            in_database,
+            _page_and_rights,
+            connection,
+            start,
+            asked,
+            limit=limit,
+            tables=tables,
+            upto=upto,
+            heard=connection.permitted,
         )
         page, confirmed = await catchup_gate().run(reading)
         connection.budget.charge(len(page.changes))

@@ -10,6 +10,7 @@ from typing import Final
 
 from django.db.models import Max
 
+from sync import binary
 from sync.models import SyncLog
 
 CHUNK: Final = 1000
@@ -49,28 +50,26 @@ _READ: Final = tuple(field.name for field in dataclasses.fields(Pending))[:16]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole transactions in the order they are to be numbered in, and whether they are all that
-    waited. `last` is the highest id that belongs to them where they are several."""
+    """Whole transactions, and whether they are all that waited: their entries in the order they
+    are to be numbered in, or one transaction that is larger than a batch."""
 
-    transactions: list[uuid.UUID]
-    last: int
+    entries: list[Pending]
     is_all: bool
+    large: uuid.UUID | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.transactions)
+        return bool(self.entries) or self.large is not None
 
     def chunks(self, using: str) -> Iterator[list[Pending]]:
         """Yield the entries in order; a single transaction may be of any size, so it comes in
         parts."""
-        pending = SyncLog.objects.using(using).pending()
-        if len(self.transactions) > 1:
-            rank = {transaction: index for index, transaction in enumerate(self.transactions)}
-            upto = pending.filter(pk__lte=self.last).values_list(*_READ)
-            found = [one for row in upto if (one := Pending(*row)).transaction in rank]
-            yield sorted(found, key=lambda entry: (rank[entry.transaction], entry.pk))
+        if self.large is None:
+            yield self.entries
             return
-        last, own = 0, pending.filter(transaction__in=self.transactions)
-        while rows := list(own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]):
+        last, own = 0, SyncLog.objects.using(using).pending().filter(transaction=self.large)
+        while rows := binary.rows_of(
+            own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]
+        ):
             last = rows[-1][0]
             yield [Pending(*row) for row in rows]
 
@@ -84,16 +83,16 @@ def next_batch(using: str, size: int) -> Batch:
     same per entry: a transaction that lies wholly among them comes before all that do not.
     """
     pending = SyncLog.objects.using(using).pending().order_by("id")
-    window = list(pending.values_list("id", "transaction")[: size + 1])
-    highest = {transaction: number for number, transaction in window[:size]}
+    window = [Pending(*row) for row in binary.rows_of(pending.values_list(*_READ)[: size + 1])]
+    highest = {entry.transaction: entry.pk for entry in window[:size]}
     if len(window) <= size:
-        return Batch(_by_highest(highest), _last(window), is_all=True)
-    last = _last(window[:size])
+        return Batch(_in_order(window, highest), is_all=True)
+    last = window[size - 1].pk
     beyond = pending.filter(pk__gt=last, transaction__in=list(highest)).order_by()
     for transaction in set(beyond.values_list("transaction", flat=True).distinct()):
         del highest[transaction]
     if highest:
-        return Batch(_by_highest(highest), last, is_all=False)
+        return Batch(_in_order(window, highest), is_all=False)
     return _first_of_all(using)
 
 
@@ -102,13 +101,11 @@ def _first_of_all(using: str) -> Batch:
     that waits tells which one ends first."""
     pending = SyncLog.objects.using(using).pending().order_by()
     ends = pending.values_list("transaction").annotate(last=Max("id")).order_by("last")
-    found = list(ends[:2])
-    return Batch([transaction for transaction, _ in found[:1]], 0, is_all=len(found) < 2)
+    found = [transaction for transaction, _ in ends[:2]]
+    return Batch([], is_all=len(found) < 2, large=found[0] if found else None)
 
 
-def _by_highest(highest: dict[uuid.UUID, int]) -> list[uuid.UUID]:
-    return sorted(highest, key=highest.__getitem__)
-
-
-def _last(window: list[tuple[int, uuid.UUID]]) -> int:
-    return window[-1][0] if window else 0
+def _in_order(window: list[Pending], highest: dict[uuid.UUID, int]) -> list[Pending]:
+    """Return the entries of the transactions, which are ordered by their highest id."""
+    entries = [entry for entry in window if entry.transaction in highest]
+    return sorted(entries, key=lambda entry: (highest[entry.transaction], entry.pk))

@@ -71,7 +71,9 @@ def changed_fields(before: str, after: str) -> list[str]:
     if before == after:
         return []
     old, new = _raw_fields(before), _raw_fields(after)
-    return sorted(name for name in old.keys() | new.keys() if _differs(old, new, name))
+    changed = [name for name, value in new.items() if old.get(name) != value]
+    changed += [name for name in old if name not in new]
+    return sorted(changed)
 
 
 def blanked(text: str, names: frozenset[str]) -> tuple[str, frozenset[str]]:
@@ -81,12 +83,6 @@ def blanked(text: str, names: frozenset[str]) -> tuple[str, frozenset[str]]:
     held = names & values.keys()
     values.update(dict.fromkeys(held, msgspec.Raw(b"null")))
     return to_json(values), held
-
-
-def _differs(old: dict[str, msgspec.Raw], new: dict[str, msgspec.Raw], name: str) -> bool:
-    if name not in old or name not in new:
-        return True
-    return bytes(old[name]) != bytes(new[name])
 
 
 def _same(value: Any) -> Any:

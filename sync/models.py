@@ -16,10 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from sync import codec
 from sync.context import SOURCES
 from sync.errors import AppendOnlyError
+from sync.exact_text import ExactCharField
 from sync.indexes import PartialIndex
 
 MOVED: Final = "moved"
 """The cause of a delete entry for an audience that the record has left."""
+
+ARRIVED: Final = "arrived"
+"""The cause of an update entry that gives the record to an audience, where another had it."""
 
 REDACTED: Final = "redacted"
 """The cause of an update entry that makes clients forget values removed from the history."""
@@ -90,22 +94,22 @@ class SyncLog(models.Model):
     seq = models.BigIntegerField(
         _("position"), null=True, editable=False, help_text=_("Null until published.")
     )
-    table = models.CharField(_("table"), max_length=128)
-    record_id = models.CharField(_("record"), max_length=255)
+    table = ExactCharField(_("table"), max_length=128)
+    record_id = ExactCharField(_("record"), max_length=255)
     action = models.CharField(_("action"), max_length=6, choices=Action)
     data = models.TextField(_("data"), help_text=_("The record as canonical JSON text."))
     changed = models.TextField(  # noqa: DJ001  # null and [] differ: nothing precedes, no change
         _("changed fields"), null=True, help_text=_("JSON list; null where nothing precedes.")
     )
     event = models.CharField(_("event"), max_length=128, blank=True, default="")
-    audience = models.CharField(_("audience"), max_length=255)
+    audience = ExactCharField(_("audience"), max_length=255)
     cause = models.CharField(_("cause"), max_length=16, blank=True, default="")
     latest = models.BooleanField(_("latest"), default=False)
     transaction = models.UUIDField(_("transaction"))
     actor_id = models.CharField(_("actor id"), max_length=255, blank=True, default="")
     actor = models.CharField(_("actor"), max_length=255, blank=True, default="")
     source = models.CharField(_("source"), max_length=16, choices=[(s, s) for s in SOURCES])
-    client_id = models.CharField(_("client"), max_length=64, blank=True, default="")
+    client_id = ExactCharField(_("client"), max_length=64, blank=True, default="")
     request_id = models.CharField(_("request"), max_length=64, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")
     codec = models.PositiveSmallIntegerField(_("encoding"), default=codec.VERSION)
@@ -140,11 +144,6 @@ class SyncLog(models.Model):
                 fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
             ),
             PartialIndex(fields=["seq"], where=Q(latest=True), name="sync_log_latest"),
-            PartialIndex(
-                fields=["published_at"],
-                where=Q(published_at__isnull=False),
-                name="sync_log_published",
-            ),
         ]
 
     def __str__(self) -> str:
@@ -174,9 +173,16 @@ class SyncLog(models.Model):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether this published entry is a save that changed nothing: it is in the history, but
-        was given no event, for it is never fanned out."""
+        """Whether this published entry is for the history alone, and was given no event: a save
+        that changed nothing, or what a transaction that moved the record had made of it
+        meanwhile."""
         return not self.event
+
+    @property
+    def is_new_to_audience(self) -> bool:
+        """Whether this published update gives its audience a record that it did not have: to
+        those who hear it, it is an insert."""
+        return self.action == self.Action.UPDATE and (self.cause == ARRIVED or self.changed is None)
 
 
 def new_epoch() -> str:

@@ -16,6 +16,7 @@ _COLUMNS: Final = {
     "published_at": "timestamptz",
     "changed": "text",
     "event": "text",
+    "cause": "text",
     "latest": "boolean",
 }
 """The columns that an entry gets its values of when it is published, with PostgreSQL's types."""
@@ -33,6 +34,9 @@ _NUMBER_JSON: Final = (
     " WHERE sync_log.id = new.id"
 )
 
+_SUPERSEDE: Final = "UPDATE sync_log SET latest = FALSE WHERE id = ANY(%s::bigint[])"
+"""One text for any number of ids; in their order, for neighbours lie on one page."""
+
 
 def store(using: str, entries: Sequence[Pending]) -> None:
     """Write the numbers of entries, and what was found out about them; only in the transaction
@@ -40,23 +44,46 @@ def store(using: str, entries: Sequence[Pending]) -> None:
     if not entries:
         return
     connection = connections[using]
-    rows = [(e.seq, e.published_at, e.changed, e.event, e.latest, e.pk) for e in entries]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            names = (*_COLUMNS, "id")
-            cursor.execute(
-                _NUMBER_JSON,
-                [_encode([dict(zip(names, row, strict=True)) for row in rows]).decode()],
-            )
+            cursor.execute(_NUMBER_JSON, [_as_json(entries)])
             return
         adapt: Any = connection.ops.adapt_datetimefield_value
-        cursor.executemany(_NUMBER, [(seq, adapt(time), *rest) for seq, time, *rest in rows])
+        cursor.executemany(
+            _NUMBER,
+            [
+                (e.seq, adapt(e.published_at), e.changed, e.event, e.cause, e.latest, e.pk)
+                for e in entries
+            ],
+        )
+
+
+def _as_json(entries: Sequence[Pending]) -> str:
+    return _encode(
+        [
+            {
+                "seq": e.seq,
+                "published_at": e.published_at,
+                "changed": e.changed,
+                "event": e.event,
+                "cause": e.cause,
+                "latest": e.latest,
+                "id": e.pk,
+            }
+            for e in entries
+        ]
+    ).decode()
 
 
 def supersede(using: str, ids: Sequence[int]) -> None:
     """Write that these entries are no longer the newest of their records."""
-    if ids:
+    if not ids:
+        return
+    if connections[using].vendor != "postgresql":
         SyncLog.objects.using(using).filter(pk__in=ids).update(latest=False)
+        return
+    with connections[using].cursor() as cursor:
+        cursor.execute(_SUPERSEDE, [f"{{{','.join(map(str, sorted(ids)))}}}"])
 
 
 def drop(using: str, ids: Sequence[int]) -> None:

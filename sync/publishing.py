@@ -21,6 +21,7 @@ from sync.conf import conf
 from sync.cursor import Position
 from sync.locking import head, lock_head, read_committed
 from sync.models import LogHead, SyncLog, log_maintenance
+from sync.outcomes import Outcomes
 from sync.supersession import Supersession
 
 RESOLUTION: Final = datetime.timedelta(microseconds=1)
@@ -56,8 +57,9 @@ def publish_batch(using: str) -> bool:
             return False
         end, moved = locked.seq, list[SyncLog]()
         locked.published_at = max(timezone.now(), locked.published_at)
+        outcomes = Outcomes(using)
         for entries in batch.chunks(using):
-            moved += _number(using, locked, entries)
+            moved += _number(using, locked, entries, outcomes)
         if locked.seq > end:  # else nothing had changed anything, and the log ends where it did
             locked.save(using=using)
         for entry in moved:
@@ -73,10 +75,12 @@ def _is_inside_a_transaction(using: str) -> bool:
     return any(not block._from_testcase for block in blocks)
 
 
-def _number(using: str, locked: LogHead, entries: list[Pending]) -> list[SyncLog]:
+def _number(
+    using: str, locked: LogHead, entries: list[Pending], outcomes: Outcomes
+) -> list[SyncLog]:
     """Give entries their numbers, and times that grow with them: a client that asks by time alone
     could not get beyond a page of equal ones."""
-    history = Supersession(using, entries)
+    history = Supersession(using, entries, outcomes)
     kept: list[Pending] = []
     moved: list[SyncLog] = []
     for entry in entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
@@ -12,7 +12,8 @@ from django.db.models import Exists, OuterRef, Q
 from sync.conf import conf
 from sync.cursor import Position
 from sync.locking import head
-from sync.models import MOVED, SyncLog, SyncLogQuerySet
+from sync.models import SyncLog, SyncLogQuerySet
+from sync.moments import newest_at
 from sync.publishing import publish, publish_batch
 
 ENTRY_OVERHEAD: Final = 400
@@ -59,23 +60,28 @@ def changes_since(
     limit: int | None = None,
     tables: Collection[str] | None = None,
     upto: Position | None = None,
+    heard: Collection[str] | None = None,
 ) -> Page:
     """Return the next page of the newest entries per record, in the order of the log.
 
     `start` is a position, a point in time (every change published at or after it) or None for a
     snapshot. `upto` ends the pages at a position instead of at the end of the log, which is then
     not published anew. A page never splits a transaction unless that alone exceeds a page.
+
+    `heard` are all the audiences that the client hears, where `audiences` are a part of them: a
+    record that another of these has is not taken away from it.
     """
+    scope = _Scope.of(audiences, heard, tables)
     end = upto or publish()
     begin = _Begin(0, end.seq) if start is None else _begin(start, end)
     size = min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT)
     if begin is not None:
-        page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+        page = _page(_entries(begin, end, scope), end, size, begin)
         # Only now: what was removed while the page was read is missing from it.
         if start is None or begin.floor >= _horizon():
             return page
     begin = _Begin(0, end.seq)
-    page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+    page = _page(_entries(begin, end, scope), end, size, begin)
     return dataclasses.replace(page, reset=True)
 
 
@@ -130,13 +136,11 @@ def _number_before(start: datetime.datetime, end: Position) -> int:
 
     Known from an entry that is still there: when the horizon was published is not.
     """
-    if start > head(conf().DATABASE).published_at:
+    newest_of_all = head(conf().DATABASE)
+    if start > newest_of_all.published_at:
         return end.seq
-    kept = SyncLog.objects.using(conf().DATABASE).filter(published_at__lte=start)
-    newest = kept.order_by("-published_at").only("seq", "published_at").first()
-    if newest is None or newest.seq is None:
-        return 0
-    return newest.seq - (newest.published_at == start)
+    newest = newest_at(conf().DATABASE, start, newest_of_all.seq)
+    return 0 if newest is None else newest.seq - newest.is_exact
 
 
 def _is_ours(start: Position, end: Position) -> bool:
@@ -154,20 +158,40 @@ def _horizon() -> int:
     return head(conf().DATABASE).horizon
 
 
-def _entries(
-    begin: _Begin, end: Position, audiences: Iterable[str], tables: Collection[str] | None
-) -> SyncLogQuerySet:
-    """Return the newest entry of each record; that a record moved away is left out where it is
-    still heard by another of the audiences, for it would take away what a later entry gave."""
-    log = SyncLog.objects.using(conf().DATABASE)
-    heard = log.filter(latest=True, seq__lte=end.seq, audience__in=sorted(set(audiences)))
-    later = heard.filter(
-        table=OuterRef("table"), record_id=OuterRef("record_id"), seq__gt=OuterRef("seq")
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Scope:
+    """Which audiences and tables are asked for, and which audiences the client hears in all."""
+
+    asked: list[str]
+    heard: list[str]
+    tables: list[str] | None
+
+    @classmethod
+    def of(
+        cls,
+        asked: Collection[str],
+        heard: Collection[str] | None,
+        tables: Collection[str] | None,
+    ) -> _Scope:
+        every = sorted({*asked, *(heard or ())})
+        return cls(sorted(set(asked)), every, None if tables is None else sorted(set(tables)))
+
+
+def _entries(begin: _Begin, end: Position, scope: _Scope) -> SyncLogQuerySet:
+    """Return the newest entry of each record and audience; a delete is left out where another
+    audience that the client hears has a later entry, for it would take away what that one gave."""
+    latest = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__lte=end.seq)
+    later = latest.filter(
+        audience__in=scope.heard,
+        table=OuterRef("table"),
+        record_id=OuterRef("record_id"),
+        seq__gt=OuterRef("seq"),
     )
-    found = heard.filter(~Q(cause=MOVED) | ~Exists(later), seq__gt=begin.after)
+    asked = latest.filter(audience__in=scope.asked, seq__gt=begin.after)
+    found = asked.filter(~Q(action=SyncLog.Action.DELETE) | ~Exists(later))
     if begin.floor > begin.after:
         found = found.exclude(action=SyncLog.Action.DELETE, seq__lte=begin.floor)
-    return found if tables is None else found.filter(table__in=sorted(set(tables)))
+    return found if scope.tables is None else found.filter(table__in=scope.tables)
 
 
 def _page(entries: SyncLogQuerySet, end: Position, limit: int, begin: _Begin) -> Page:

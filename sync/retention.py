@@ -21,8 +21,10 @@ from django.utils import timezone
 
 from sync.conf import conf
 from sync.errors import RetentionError
-from sync.locking import locked_head
+from sync.locking import head, locked_head
 from sync.models import SyncLog, SyncLogQuerySet, log_maintenance
+from sync.moments import newest_at
+from sync.publishing import RESOLUTION
 from sync.registry import registry
 
 WINDOW: Final = 100_000
@@ -112,18 +114,20 @@ def _ages(tables: Collection[str] | None, older_than: datetime.timedelta | None)
 def _limits(alias: str, ages: _Ages) -> dict[str | None, int]:
     """Return the number up to which the entries of each table are old enough; times grow with the
     numbers, so that one look per age finds it."""
-    now = timezone.now()
-    by_age = {age: _published_before(alias, now, age) for age in set(ages.values())}
+    now, last = timezone.now(), head(alias).seq
+    by_age = {age: _published_before(alias, now, age, last) for age in set(ages.values())}
     return {table: by_age[age] for table, age in ages.items()}
 
 
-def _published_before(alias: str, now: datetime.datetime, age: datetime.timedelta) -> int:
+def _published_before(
+    alias: str, now: datetime.datetime, age: datetime.timedelta, last: int
+) -> int:
     try:
-        moment = now - age
+        moment = now - age - RESOLUTION
     except OverflowError:  # such as `timedelta.max`: for ever
         return 0
-    old = SyncLog.objects.using(alias).published().filter(published_at__lt=moment)
-    return old.order_by("-published_at").values_list("seq", flat=True).first() or 0
+    newest = newest_at(alias, moment, last)
+    return 0 if newest is None else newest.seq
 
 
 def _doomed(limits: dict[str | None, int]) -> Q | None:

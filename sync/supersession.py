@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 from sync import codec
 from sync.batches import Pending
 from sync.conf import conf
 from sync.events import event_name
-from sync.models import MOVED, REDACTED, SyncLog
+from sync.holders import latest_entries
+from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
+from sync.outcomes import Outcomes
 from sync.registry import registry
 
 _DELETE: Final = SyncLog.Action.DELETE
@@ -47,12 +50,15 @@ class Supersession:
     Entries must be given in publishing order. Only valid under the head's lock.
     """
 
-    def __init__(self, using: str, entries: Iterable[Pending]) -> None:
+    def __init__(self, using: str, entries: Sequence[Pending], outcomes: Outcomes) -> None:
         self.superseded: list[int] = []
         """Ids of entries published earlier that are no longer the latest."""
         self.dropped: list[int] = []
         """Ids of entries whose save changed nothing and which the host does not want kept."""
         self._holders: defaultdict[tuple[str, str], dict[str, Holder]] = defaultdict(dict)
+        self._passed: dict[tuple[UUID, str, str], Pending] = {}
+        self._outcomes = outcomes
+        self._outcomes.look_at(entries)
         self._load(using, entries)
 
     def follow(self, entry: Pending) -> SyncLog | None:
@@ -61,37 +67,79 @@ class Supersession:
         Returns the `delete` entry for the audience the record has moved away from, to be
         numbered before the entry: a client of both audiences must end with the record.
         """
-        holders = self._holders[entry.table, entry.record_id]
         if entry.cause == REDACTED and entry.action == _DELETE:
             return None  # of a record that is gone: clients have nothing to forget
-        before = _newest(holders)
-        changed = _changed(before, entry)
-        entry.changed = None if changed is None else codec.to_json(changed)
-        if changed == [] and before is not None and before.audience == entry.audience:
-            # One that lost values to a redaction may have changed those.
-            if entry.redacted is None and not keeps_unchanged(entry.table):
-                self.dropped.append(entry.pk)
+        holders = self._holders[entry.table, entry.record_id]
+        held = _living(holders)
+        moves = self._outcomes.moves(entry, None if held is None else held.audience)
+        if moves and not self._outcomes.is_last(entry):
+            self._pass(entry, held)
             return None
-        entry.event = event_name(entry.table, entry.action, changed)
-        moved = self._move_away(holders, before, entry)
-        self._take_over(holders, entry)
-        return moved
+        stays = held is not None and held.audience == entry.audience
+        changed = _changed(held, entry)
+        if moves and stays and changed is not None:
+            changed = sorted({*changed, *self._outcomes.forgotten(entry)})
+        entry.changed = None if changed is None else codec.to_json(changed)
+        if changed == [] and stays:
+            if not moves:  # else the history would end with where the record only was meanwhile
+                self._drop(entry)
+            return None
+        is_new = moves and held is None
+        return self._tell(holders, None if stays else held, entry, changed, is_new=is_new)
 
     def drops(self, entry: Pending) -> bool:
         """Tell whether the entry that was followed last is not kept."""
         return bool(self.dropped) and self.dropped[-1] == entry.pk
 
-    def _move_away(
-        self, holders: dict[str, Holder], before: Holder | None, entry: Pending
+    def _pass(self, entry: Pending, held: Holder | None) -> None:
+        """Leave an entry to the history, compared with the one before it: no commit ever showed
+        what it says."""
+        key = entry.transaction, entry.table, entry.record_id
+        previous = self._passed.get(key, held)
+        changed = _changed(previous, entry)
+        entry.changed = None if changed is None else codec.to_json(changed)
+        if changed == [] and previous is not None and previous.audience == entry.audience:
+            self._drop(entry)
+            return
+        self._outcomes.forget(entry)
+        self._passed[key] = entry
+
+    def _drop(self, entry: Pending) -> None:
+        """Drop a save that changed nothing, but for one that lost values to a redaction: it may
+        have changed those."""
+        if entry.redacted is None and not keeps_unchanged(entry.table):
+            self.dropped.append(entry.pk)
+
+    def _tell(
+        self,
+        holders: dict[str, Holder],
+        left: Holder | None,
+        entry: Pending,
+        changed: list[str] | None,
+        *,
+        is_new: bool,
     ) -> SyncLog | None:
-        if before is None or before.action == _DELETE or before.audience == entry.audience:
-            return None
+        """Make the entry one that is heard, and the one that says to those it `left` that the
+        record is gone.
+
+        A delete is not heard by those who never held the record: it would tell them what it was.
+        """
+        moved = None if left is None else self._move_away(holders, left, entry)
+        if entry.action == _DELETE and (is_new or left is not None):
+            return moved
+        entry.event = event_name(entry.table, entry.action, changed)
+        if left is not None:
+            _arrive(entry)
+        self._take_over(holders, entry)
+        return moved
+
+    def _move_away(self, holders: dict[str, Holder], left: Holder, entry: Pending) -> SyncLog:
         moved = SyncLog(
             table=entry.table,
             record_id=entry.record_id,
             action=_DELETE,
             data="",
-            audience=before.audience,
+            audience=left.audience,
             cause=MOVED,
             event=event_name(entry.table, _DELETE, None),
             transaction=entry.transaction,
@@ -116,16 +164,11 @@ class Supersession:
         holders[entry.audience] = entry
 
     def _load(self, using: str, entries: Iterable[Pending]) -> None:
-        ids: defaultdict[str, set[str]] = defaultdict(set)
-        for entry in entries:
-            ids[entry.table].add(entry.record_id)
-        published = SyncLog.objects.using(using).published().filter(latest=True).order_by("seq")
-        columns = ("record_id", "id", "action", "data", "audience", "cause")
-        for table, wanted in ids.items():
-            rows = published.filter(table=table, record_id__in=wanted).values_list(*columns)
-            for record_id, *values in rows:
-                holder = _Published(*values)
-                self._holders[table, record_id][holder.audience] = holder
+        records = {(entry.table, entry.record_id) for entry in entries}
+        columns = ("id", "action", "data", "audience", "cause")
+        for table, record_id, *values in latest_entries(using, records, columns):
+            holder = _Published(*values)
+            self._holders[table, record_id][holder.audience] = holder
         holders = self._holders.values()
         self._loaded = frozenset(row.pk for by_audience in holders for row in by_audience.values())
 
@@ -137,10 +180,19 @@ def keeps_unchanged(table: str) -> bool:
     return conf().KEEP_UNCHANGED if asked is None else asked
 
 
-def _newest(holders: dict[str, Holder]) -> Holder | None:
-    """Return the record's newest entry of its own; dictionaries keep the order of publishing."""
+def _living(holders: dict[str, Holder]) -> Holder | None:
+    """Return the record's newest entry, unless that is a delete; dictionaries keep the order of
+    publishing."""
     own = [entry for entry in holders.values() if entry.cause != MOVED]
-    return own[-1] if own else None
+    return own[-1] if own and own[-1].action != _DELETE else None
+
+
+def _arrive(entry: Pending) -> None:
+    """Mark an entry that gives its audience a record which others held before."""
+    if entry.cause == REDACTED:
+        entry.changed = None  # to this audience nothing precedes it, nor is there to forget
+    elif entry.action == _UPDATE:
+        entry.cause = ARRIVED
 
 
 def _changed(before: Holder | None, entry: Pending) -> list[str] | None:

@@ -43,6 +43,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 CONCERNS = {
     "sqlite_only": {"sqlite"},
     "postgresql_only": {"postgresql"},
+    "mariadb_only": {"mariadb"},
     "several_writers": {"postgresql", "mariadb"},
     "installed_triggers": {"postgresql"},
 }
@@ -188,6 +189,11 @@ def browser() -> str:
 def node() -> str:
     """The path of Node; the test is skipped, or fails, where there is none."""
     return require("node")
+
+
+@pytest.fixture
+def mariadb_only() -> None:
+    """Only run on MariaDB."""
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Fixtures of whole scenarios: a planner with data, and a person who edits it in the admin."""
+"""Fixtures of whole scenarios: a planner with data, a client that hears all of it, and a person who
+edits it in the admin."""
 
 from __future__ import annotations
 
@@ -21,6 +22,13 @@ def log_in(transactional_db: None, django_user_model: Any) -> LogIn:
     """Log a person into the admin of a hub."""
     django_user_model.objects.create_superuser(USERNAME, password=PASSWORD)
     return lambda hub: AdminSession(hub.http_url).log_in(USERNAME, PASSWORD)
+
+
+@pytest.fixture
+def token(make_token: Callable[..., str], django_user_model: Any) -> str:
+    """The token of a device of staff, who hear every project that is there when they join."""
+    django_user_model.objects.create_user("ada", is_staff=True)
+    return make_token("ada")
 
 
 @pytest.fixture

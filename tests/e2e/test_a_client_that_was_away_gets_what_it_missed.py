@@ -71,7 +71,11 @@ async def test_changes_made_in_bulk(away, project, tasks):
     assert [action for action, _, _ in received] == ["update"] * len(received)
 
 
-async def test_a_delete_that_cascades(away, project, tasks):
+async def test_a_delete_that_cascades(hub, connect, make_token, project, tasks):
+    # Staff and members lose the audience with the project; this one keeps it.
+    token = await off_loop(make_token, "bob", f"project:{project.pk}")
+    away = await (await connect(hub, token=token)).join()
+    await away.close()
     await off_loop(project.delete)
     received = named(await comes_back(away))
     assert received[-1] == record("delete", Project(pk=project_id(received)))

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from hubproject.models import Project
+from hubproject.models import Project, Task
 from sync.models import SyncLog
 from tests.support import crashing
 from tests.support.coming_back import comes_back, is_whole
@@ -30,15 +30,15 @@ def all_numbers():
     return list(SyncLog.objects.published().order_by("seq").values_list("seq", flat=True))
 
 
-def write_three():
-    project = Project.objects.create(name="Move")
-    project.tasks.create(title="Order desks")
+def write_three(project):
+    task = project.tasks.create(title="Order desks")
     Project.objects.filter(pk=project.pk).update(name="Move house")
+    Task.objects.filter(pk=task.pk).update(status="doing")
 
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_kill_in_the_middle_of_publishing_loses_and_repeats_nothing(
-    start_hub, connect, token, tmp_path, point
+    start_hub, connect, token, project, tmp_path, point
 ):
     statement, published = POINTS[point]
     trigger = tmp_path / "crash"
@@ -50,25 +50,26 @@ async def test_a_kill_in_the_middle_of_publishing_loses_and_repeats_nothing(
         )
     )
     client = await (await connect(hub, token=token)).join()
-    await off_loop(write_three)
+    await off_loop(write_three, project)
     trigger.touch()
     await client.send({"type": "sync_request", "cursor": client.cursor})
     assert (await off_loop(hub.wait)).code == -signal.SIGKILL
-    assert await off_loop(SyncLog.objects.published().count) == published
+    assert await off_loop(SyncLog.objects.published().count) == 1 + published
     await client.wait_closed()
     hub.start()
     received = await comes_back(client)
-    assert [change["action"] for change in received] == ["insert", "update"]
-    assert await off_loop(all_numbers) == [1, 2, 3]
+    assert [change["action"] for change in received] == ["update", "update"]
+    assert await off_loop(all_numbers) == [1, 2, 3, 4]
 
 
 async def test_hubs_that_are_killed_under_load_lose_and_repeat_nothing(
     start_hub, connect, redis_url, token
 ):
     hubs = [start_hub(redis_url=redis_url) for _ in range(2)]
+    writers = await off_loop(Writers)
     clients = [await (await connect(hub, token=token)).join() for hub in (*hubs, *hubs)]
     async with following(*clients):
-        async with Writers().at_work():
+        async with writers.at_work():
             for hub, client in zip(hubs * KILLS, clients * KILLS, strict=False):
                 known = len(client.received)
                 await eventually(lambda known=known, client=client: len(client.received) > known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hubproject.models import Task
 from sync.publishing import publish
-from sync.registry import EVERYONE
 from tests.support.coming_back import comes_back, is_whole
 from tests.support.manage import manage
 from tests.support.off_loop import off_loop
@@ -12,7 +11,7 @@ from tests.support.state import database_state
 
 
 async def is_equal(client):
-    assert client.state == await off_loop(database_state, {EVERYONE})
+    assert client.state == await off_loop(database_state, client.audiences)
 
 
 async def prune(*arguments):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from django.db import transaction
 
-from hubproject.models import Project, Task
+from hubproject.models import Task
 from tests.support.coming_back import comes_back, is_whole
 from tests.support.ledger import missed_since, numbers, numbers_received
 from tests.support.off_loop import off_loop
@@ -16,8 +16,7 @@ from tests.support.varied import varied
 LIMIT = 10
 
 
-def write_transactions(*sizes):
-    project = Project.objects.create(name="pages")
+def write_transactions(project, *sizes):
     for size in sizes:
         with transaction.atomic():
             for number in range(size):
@@ -43,7 +42,7 @@ def split(pages):
 
 
 @pytest.fixture
-async def away(start_hub, connect, token):
+async def away(start_hub, connect, token, project):
     """A client of a hub with small pages, which has gone."""
     hub = start_hub(**varied(SYNC={"PAGE_LIMIT": LIMIT}))
     client = await (await connect(hub, token=token)).join()
@@ -51,8 +50,8 @@ async def away(start_hub, connect, token):
     return client
 
 
-async def test_a_page_that_would_end_inside_a_transaction_ends_before_it(away):
-    await off_loop(write_transactions, 4, 4, 4, 9, 1, 10, 3)
+async def test_a_page_that_would_end_inside_a_transaction_ends_before_it(away, project):
+    await off_loop(write_transactions, project, 5, 4, 4, 9, 1, 10, 3)
     known = len(away.received)
     await comes_back(away)
     pages = pages_of(away, known)
@@ -60,8 +59,8 @@ async def test_a_page_that_would_end_inside_a_transaction_ends_before_it(away):
     assert split(pages) == []
 
 
-async def test_a_transaction_larger_than_a_page_is_split_and_arrives_whole(away):
-    await off_loop(write_transactions, 2, 25, 2)
+async def test_a_transaction_larger_than_a_page_is_split_and_arrives_whole(away, project):
+    await off_loop(write_transactions, project, 2, 25, 2)
     known = len(away.received)
     await comes_back(away)
     pages = pages_of(away, known)
@@ -71,9 +70,9 @@ async def test_a_transaction_larger_than_a_page_is_split_and_arrives_whole(away)
 
 
 async def test_a_client_lost_between_the_pages_of_one_transaction_goes_on_there(
-    start_hub, connect, token
+    start_hub, connect, token, project
 ):
-    await off_loop(write_transactions, 25)
+    await off_loop(write_transactions, project, 25)
     client = await connect(start_hub(), token=token, token_in="header")
     pages = 1
     while (await client.ask(one_page(client)))["hasMore"]:
@@ -90,8 +89,8 @@ def one_page(client, limit=LIMIT):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_the_smallest_pages_bring_everything(hub, connect, token, limit):
-    await off_loop(write_transactions, 1, 2, 3, 1)
+async def test_the_smallest_pages_bring_everything(hub, connect, token, project, limit):
+    await off_loop(write_transactions, project, 1, 2, 3, 1)
     client = await connect(hub, token=token)
     await client.hello()
     await client.sync(limit=limit)
@@ -100,9 +99,9 @@ async def test_the_smallest_pages_bring_everything(hub, connect, token, limit):
     await is_whole(client)
 
 
-async def test_a_page_of_one_change_while_everything_changes(hub, connect, token):
+async def test_a_page_of_one_change_while_everything_changes(hub, connect, token, project):
     """Changes made between the pages move records to the end, and none of them is lost."""
-    await off_loop(write_transactions, 6)
+    await off_loop(write_transactions, project, 6)
     client = await connect(hub, token=token)
     await client.hello()
     for task in await off_loop(lambda: list(Task.objects.order_by("-pk"))):
@@ -114,13 +113,13 @@ async def test_a_page_of_one_change_while_everything_changes(hub, connect, token
 
 
 async def test_an_answer_has_all_that_was_committed_however_much_waited_to_be_published(
-    start_hub, connect, token
+    start_hub, connect, token, project
 ):
     hub = start_hub(**varied(SYNC={"PUBLISH_BATCH": 20}, REALTIME={"RELAY_BATCH": 10}))
     client = await connect(hub, token=token)
     await client.hello()
     for _ in range(2):
-        await off_loop(write_transactions, *[1] * 100)
+        await off_loop(write_transactions, project, *[1] * 100)
         await client.sync()
         await is_whole_whatever_came_twice(client)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.channel import listeners
 from tests.support.coming_back import is_whole
 from tests.support.ledger import everything_heard, numbers, numbers_received, seq_of
-from tests.support.off_loop import eventually
+from tests.support.off_loop import eventually, off_loop
 from tests.support.writers import Writers
 
 
@@ -15,9 +15,10 @@ async def test_sockets_stay_open_and_nothing_is_lost_or_repeated(
     hubs = [start_hub(redis_url=redis_server.url) for _ in range(2)]
     for hub in hubs:
         hub.expect_traceback("channels_redis")
+    writers = await off_loop(Writers)
     clients = [await (await connect(hub, token=token)).join() for hub in (*hubs, *hubs)]
     await eventually(lambda: listeners(redis_server) == len(hubs))
-    async with Writers().at_work() as writers:
+    async with writers.at_work():
         for _ in range(2):
             await writers.have_written(3)
             redis_server.stop()

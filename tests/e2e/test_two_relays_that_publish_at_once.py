@@ -21,8 +21,9 @@ def log_in_order():
 async def test_numbers_have_no_gap_and_both_deliver_everything(start_hub, connect, token):
     hasty = varied(REALTIME={"TICK": 0.001})
     hubs = [start_hub(**hasty) for _ in range(2)]
+    writers = await off_loop(Writers, 6)
     clients = [await (await connect(hub, token=token)).join() for hub in hubs]
-    async with Writers(6).at_work() as writers:
+    async with writers.at_work():
         await writers.have_written(ROUNDS)
     heard = numbers(await eventually(everything_heard))
     for client in clients:

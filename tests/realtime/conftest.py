@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import wait
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from realtime.announcer import tell_others
+from realtime.conf import conf
+from realtime.database import executor, relay_executor
 from realtime.relay import Relay, relay
 from tests.realtime import layers
 from tests.support.hub import Hub
+from tests.support.open_planner import open_planner
+
+
+@pytest.fixture(autouse=True)
+def planner_for_everyone(settings) -> Iterator[None]:
+    """Have everybody hear the planner: who hears what is said by the host, and tested with it."""
+    settings.HOST_AUDIENCES = ""
+    with open_planner():
+        yield
 
 
 @pytest.fixture
@@ -32,6 +46,15 @@ async def running(transactional_db: None) -> AsyncIterator[Relay]:
     async with relay() as found:
         await found.refresh()
         yield found
+    await asyncio.to_thread(finish_database_work)
+
+
+def finish_database_work() -> None:
+    """Wait for what cancelled tasks have left to the hub's threads: a connection that is open when
+    the test's database is taken away stays open, and fails a later test."""
+    for pool, size in ((executor(), conf().DATABASE_THREADS), (relay_executor(), 1)):
+        together = threading.Barrier(size)
+        wait([pool.submit(together.wait) for _ in range(size)])
 
 
 @pytest.fixture

@@ -68,12 +68,31 @@ def test_what_an_entry_holds_is_said(fields, expected):
     [
         ({"client_id": ""}, "origin"),
         ({"cause": ""}, "cause"),
-        ({"changed": None}, "changed"),
         ({"data": ""}, "data"),
     ],
 )
 def test_what_an_entry_does_not_hold_is_left_out(fields, absent):
     assert absent not in json.loads(live_event(7, **fields).frame.text)["data"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"cause": "arrived"}, {"changed": None}, {"changed": None, "cause": "redacted"}]
+)
+def test_a_record_that_its_audience_did_not_have_is_an_insert_without_a_word_of_before(fields):
+    event = json.loads(live_event(7, event="task.statusChanged", **fields).frame.text)
+    assert event["data"]["action"] == "insert"
+    assert event["data"].get("cause") == fields.get("cause")
+    assert "changed" not in event["data"]
+    assert event["event"] == "task.created"
+    [change] = json.loads(sync_response(page(entry(7, **fields))).text)["changes"]
+    assert change == event["data"]
+
+
+def test_an_arrival_has_the_event_that_the_host_gave_to_inserts():
+    fields = {"table": "testapp_memo", "cause": "arrived", "event": "memo.teamChanged"}
+    assert json.loads(live_event(7, **fields).frame.text)["event"] == "memo.changed"
+    gone = {"action": "delete", "changed": None, "event": "task.deleted"}
+    assert json.loads(live_event(7, **gone).frame.text)["data"]["action"] == "delete"
 
 
 def test_nothing_of_who_and_why_is_told_to_clients():

@@ -17,7 +17,7 @@ from tests.support.manage import manage
 from tests.support.off_loop import off_loop
 
 SECONDS = 60
-CHANGE = "from hubproject.models import Project; Project.objects.create(name='Move')"
+CHANGE = "from tests.testapp.models import Owner; Owner.objects.create(name='Move')"
 
 
 @contextlib.asynccontextmanager
@@ -58,8 +58,8 @@ async def test_a_change_of_another_process_is_printed_as_it_happens(quick_hub, t
     async with watching("--url", quick_hub.ws_url, "--token", token) as process:
         await line_with(process, "caught up")
         await off_loop(manage, "shell", "-v", "0", "-c", CHANGE)
-        line = await line_with(process, "project.created")
-        assert "projects" in line
+        line = await line_with(process, "owner.created")
+        assert "testapp_owner" in line
 
 
 async def test_the_token_may_be_in_a_file_and_the_output_in_json(quick_hub, token, tmp_path):

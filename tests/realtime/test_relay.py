@@ -165,7 +165,9 @@ async def test_a_record_that_moves_away_is_forgotten_by_those_it_leaves(running)
     assert (inserted["action"], deleted["action"]) == ("insert", "delete")
     assert deleted["cause"] == "moved"
     assert "data" not in deleted
-    assert [message["data"]["action"] for message in other.transport.messages] == ["update"]
+    [came] = [message["data"] for message in other.transport.messages]
+    assert (came["action"], came["cause"]) == ("insert", "arrived")
+    assert "changed" not in came
 
 
 @pytest.mark.usefixtures("no_tick")

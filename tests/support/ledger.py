@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sync.models import SyncLog
-from sync.registry import EVERYONE
 from tests.support.replica import Message, position_of
 
 Named = tuple[str, str, str]
@@ -17,9 +16,12 @@ def seq_of(cursor: str | None) -> int:
     return 0 if position is None else position[1]
 
 
-def heard_after(cursor: str | None, audience: str = EVERYONE) -> list[SyncLog]:
-    """Return every change that a client who stayed from this cursor on has to hear, in order."""
-    entries = SyncLog.objects.published().filter(seq__gt=seq_of(cursor), audience=audience)
+def heard_after(cursor: str | None, audiences: Collection[str] | None = None) -> list[SyncLog]:
+    """Return every change that a client of these audiences, or of all, who stayed from this cursor
+    on has to hear, in order."""
+    entries = SyncLog.objects.published().filter(seq__gt=seq_of(cursor))
+    if audiences is not None:
+        entries = entries.filter(audience__in=audiences)
     return [entry for entry in entries.order_by("seq") if not entry.is_unchanged]
 
 
@@ -28,11 +30,15 @@ def everything_heard() -> list[SyncLog]:
     return [] if SyncLog.objects.pending().exists() else heard_after(None)
 
 
-def missed_since(cursor: str | None, audience: str = EVERYONE) -> list[SyncLog]:
-    """Return what a client who comes back with this cursor has to be sent: the newest change of
-    each record, in order."""
-    entries = SyncLog.objects.filter(latest=True, seq__gt=seq_of(cursor), audience=audience)
-    return list(entries.order_by("seq"))
+def missed_since(cursor: str | None, audiences: Collection[str] | None = None) -> list[SyncLog]:
+    """Return what a client of these audiences, or of all, who comes back with this cursor has to be
+    sent: the newest change of each record, in order."""
+    entries = SyncLog.objects.filter(latest=True, seq__gt=seq_of(cursor))
+    if audiences is not None:
+        entries = entries.filter(audience__in=audiences)
+    # A record that moved between two of the audiences has a newest change in each.
+    newest = {(entry.table, entry.record_id): entry for entry in entries.order_by("seq")}
+    return sorted(newest.values(), key=lambda entry: entry.seq)
 
 
 def numbers(entries: Iterable[SyncLog]) -> list[int]:

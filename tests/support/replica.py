@@ -8,6 +8,8 @@ from tests.support.state import State
 
 Message = dict[str, Any]
 
+TELLS_AUDIENCES = ("welcome", "audiences")
+
 
 class Replica:
     """A store, the cursor it stands at, every message received, and three counts.
@@ -53,6 +55,12 @@ class Replica:
         # Whatever the message: a cursor is only ever sent to a client that may store it.
         if message.get("cursor"):
             self.cursor = message["cursor"]
+
+    @property
+    def audiences(self) -> set[str] | None:
+        """What the client was last told that it hears; None for one that never said `hello`."""
+        told = [message for message in self.received if message["type"] in TELLS_AUDIENCES]
+        return set(told[-1]["audiences"]) if told else None
 
     def changes(self) -> list[Message]:
         """Return every change received, in order, from pages and events alike."""
@@ -102,7 +110,7 @@ class Replica:
             store.pop(key, None)
         else:
             store[key] = change["data"]
-            self._of[key] = change["audience"]
+            self._of[key] = change.get("audience", "")
 
     def _count(self, change: Message) -> None:
         position = position_of(change.get("cursor"))

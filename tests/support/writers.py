@@ -16,10 +16,14 @@ from tests.support.threads import in_threads
 
 
 class Writers:
-    """Write until told to stop: single saves, bulk, deletes, and what is rolled back."""
+    """Write until told to stop: single saves, bulk, deletes, and what is rolled back.
+
+    The projects to write to are there before, so that who joins then hears all that follows.
+    """
 
     def __init__(self, count: int = 4) -> None:
         self._rounds = [0] * count
+        self._projects = [Project.objects.create(name=f"writer {n}") for n in range(count)]
         self._stopped = False
 
     @contextlib.asynccontextmanager
@@ -41,7 +45,7 @@ class Writers:
         in_threads(*(lambda n=n: self._write(n) for n in range(len(self._rounds))))
 
     def _write(self, number: int) -> None:
-        project = Project.objects.create(name=f"writer {number}")
+        project = self._projects[number]
         while not self._stopped:
             write_round(project, self._rounds[number])
             self._rounds[number] += 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 import sync
 from sync.errors import CaptureError, RegistrationError
+from sync.publishing import publish
 from tests.sync.observing import recorded
+from tests.sync.wire import changes_in, live_frames
 from tests.testapp.models import (
     Memo,
 )
@@ -77,3 +80,26 @@ def test_a_record_whose_audience_cannot_be_stored_is_not_written(register, red, 
     register(Memo, audience=lambda memo: audience)
     with pytest.raises(CaptureError, match="1 to 255"):
         Memo.objects.create(team=red, text="a")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_other_rows_say_of_an_audience_counts_once_the_records_are_recorded_anew(
+    register, red, blue
+):
+    register(Memo, audience=lambda memo: f"named:{memo.team.name}")
+    moved = Memo.objects.create(team=red, text="a")
+    Memo.objects.create(team=blue, text="b")
+    start = publish()
+    red.name = "green"
+    red.save()
+    publish()
+    assert live_frames(start, ["named:red", "named:green"]) == []
+    with transaction.atomic():
+        red.name = "yellow"
+        red.save()
+        sync.record(Memo, Memo.objects.filter(team=red))
+    publish()
+    told = changes_in(live_frames(start, ["named:red", "named:yellow", "named:blue"]))
+    assert [(c["recordId"], c["action"], c["audience"]) for c in told] == [
+        (str(moved.pk), "delete", "named:red"), (str(moved.pk), "insert", "named:yellow"),
+    ]  # fmt: skip

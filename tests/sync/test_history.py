@@ -92,6 +92,7 @@ def test_each_update_is_held_against_the_one_before_it(seen):
 
 def test_a_move_shows_what_changed_on_both_sides(red, blue):
     memo = Memo.objects.create(team=red, text="a")
+    publish()
     Memo.objects.update(team=blue)
     publish()
     left, came = SyncLog.objects.filter(table="testapp_memo").order_by("seq")[1:]

@@ -148,7 +148,11 @@ def test_a_header_that_is_no_plain_id_is_not_stored(client, header):
 def test_a_change_in_the_admin_says_so(admin_client, admin_user):
     form = {
         "name": "Move",
-        **{f"tasks-{key}_FORMS": "0" for key in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")},
+        **{
+            f"{rows}-{key}_FORMS": "0"
+            for rows in ("memberships", "tasks")
+            for key in ("TOTAL", "INITIAL", "MIN_NUM", "MAX_NUM")
+        },
     }
     response = admin_client.post(reverse("admin:hubproject_project_add"), form)
     assert response.status_code == 302

@@ -183,6 +183,31 @@ def test_a_record_that_leaves_an_audience_is_to_be_forgotten(red, blue):
     assert [entry.action for entry in both] == ["update"], "who hears both keeps the record"
 
 
+def test_who_asks_for_a_part_of_what_it_hears_keeps_what_another_part_gave(red, blue):
+    asked, heard = [f"team:{red.pk}"], [f"team:{red.pk}", f"team:{blue.pk}"]
+    memo = Memo.objects.create(team=red, text="a")
+    cursor = changes_since(None, heard).position
+    Memo.objects.update(team=blue)
+    assert changes_since(cursor, asked, heard=heard).changes == []
+    [left] = changes_since(cursor, asked).changes
+    assert left.cause == "moved"
+    assert changes_since(cursor, asked, heard=heard, tables=["testapp_memo"]).changes == []
+    key = memo.pk
+    memo.delete()
+    Memo.objects.create(pk=key, team=red, text="b")
+    Memo.objects.all().delete()
+    Memo.objects.create(pk=key, team=blue, text="c")
+    assert changes_since(cursor, asked, heard=heard).changes == []
+    [gone] = changes_since(cursor, asked).changes
+    assert (gone.action, gone.cause) == ("delete", "")
+
+
+def test_what_is_heard_besides_is_not_told(red, blue):
+    Memo.objects.create(team=blue, text="a")
+    heard = [f"team:{red.pk}", f"team:{blue.pk}"]
+    assert changes_since(None, [f"team:{red.pk}"], heard=heard).changes == []
+
+
 def test_what_left_an_audience_is_not_in_its_snapshot(red, blue):
     Memo.objects.create(team=red, text="a")
     Memo.objects.update(team=blue)

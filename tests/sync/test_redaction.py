@@ -236,6 +236,7 @@ def test_a_record_that_the_log_does_not_know_to_be_gone_is_refused(owner):
 
 def test_every_audience_that_ever_heard_the_record(red, blue):
     memo = Memo.objects.create(team=red, text=SECRET)
+    publish()
     Memo.objects.update(team=blue)
     publish()
     Memo.objects.update(text="")

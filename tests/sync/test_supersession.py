@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import uuid
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.db import connection
 from django.db.models.signals import post_save
 
+from sync import allow_raw_sql, redact
 from sync.models import REDACTED, SyncLog
 from sync.publishing import publish
 from tests.sync.observing import pending, published
 from tests.testapp.models import Memo, Owner, Stock
 
-pytestmark = pytest.mark.django_db
+# Each write commits, and so is a transaction of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 A = uuid.UUID(int=1)
+
+
+def raw_sql(sql):
+    with allow_raw_sql(), connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def in_order():
@@ -123,7 +133,9 @@ def test_a_record_that_moves_is_deleted_for_the_audience_it_left(red, blue):
     assert (left.record_id, left.values, left.changed) == (str(memo.pk), {}, None)
     assert (left.transaction, left.source) == (came.transaction, came.source)
     assert (came.pk, came.action, came.audience) == (before.pk, "update", f"team:{blue.pk}")
-    assert came.changed_names == ["team_id"]
+    # The history says what happened; clients are told of it as an insert.
+    assert (came.changed_names, came.cause) == (["team_id"], "arrived")
+    assert came.is_new_to_audience
     assert [entry.latest for entry in (made, left, came)] == [False, True, True]
     assert left.seq + 1 == came.seq
 
@@ -207,6 +219,65 @@ def test_a_record_that_is_made_again_elsewhere_does_not_move(red, blue):
     memos = [entry for entry in published() if entry.table == "testapp_memo"]
     assert [entry.cause for entry in memos] == ["", "", ""]
     assert [entry.action for entry in memos if entry.latest] == ["delete", "insert"]
+
+
+def test_a_move_that_the_log_did_not_see_is_told_with_what_is_recorded_next(red, blue):
+    memo = Memo.objects.create(team=red, text="a")
+    raw_sql(f"UPDATE testapp_memo SET team_id = {blue.pk}")
+    Memo.objects.update(text="b")
+    publish()
+    _, left, came = [entry for entry in published() if entry.table == "testapp_memo"]
+    assert (left.cause, left.audience) == ("moved", f"team:{red.pk}")
+    assert (came.cause, came.audience) == ("arrived", f"team:{blue.pk}")
+    raw_sql(f"UPDATE testapp_memo SET team_id = {red.pk}")
+    memo.delete()
+    publish()
+    left, gone = published()[-2:]
+    assert (left.cause, left.audience, left.data) == ("moved", f"team:{blue.pk}", "")
+    # The first team was told that the record has left it: it need not hear what it was.
+    assert (gone.action, gone.audience) == ("delete", f"team:{red.pk}")
+    assert (gone.is_unchanged, gone.latest) == (True, False)
+
+
+def test_a_repair_of_a_move_that_the_log_did_not_see_is_a_move(red, blue):
+    memo = Memo.objects.create(team=red, text="a")
+    raw_sql(f"UPDATE testapp_memo SET team_id = {blue.pk}, text = 'b'")
+    call_command("sync_verify", "testapp.Memo", "--repair", stdout=StringIO())
+    publish()
+    _, left, came = [entry for entry in published() if entry.table == "testapp_memo"]
+    assert (left.cause, left.data) == ("moved", "")
+    assert (came.cause, came.record_id) == ("arrived", str(memo.pk))
+
+
+def test_a_redaction_that_finds_the_record_elsewhere_is_new_there(red, blue):
+    memo = Memo.objects.create(team=red, text="secret")
+    raw_sql(f"UPDATE testapp_memo SET team_id = {blue.pk}, text = ''")
+    redact(memo, ["text"])
+    publish()
+    left, told = published()[-2:]
+    assert (left.cause, left.audience) == ("moved", f"team:{red.pk}")
+    assert (told.cause, told.audience, told.changed) == (REDACTED, f"team:{blue.pk}", None)
+    assert told.is_new_to_audience
+
+
+def test_a_backfill_beside_a_move_tells_the_record_where_it_is(red, blue):
+    memo = Memo.objects.create(team=red, text="a")
+    SyncLog._base_manager.filter(table="testapp_memo")._raw_delete("default")
+    Memo.objects.update(team=blue)
+    call_command("sync_backfill", "testapp.Memo", stdout=StringIO())
+    publish()
+    [came] = [entry for entry in published() if entry.table == "testapp_memo"]
+    assert (came.record_id, came.audience) == (str(memo.pk), f"team:{blue.pk}")
+    assert came.is_new_to_audience
+
+
+def test_a_later_update_names_what_changed_within_its_own_audience_alone(red, blue):
+    Memo.objects.create(team=red, text="a")
+    Memo.objects.update(team=blue, text="b")
+    Memo.objects.update(text="c")
+    publish()
+    [latest] = [e for e in published() if e.latest and e.audience == f"team:{blue.pk}"]
+    assert latest.changed_names == ["text"]
 
 
 def redaction(entry):

@@ -316,6 +316,7 @@ from tests.testapp.relations import (  # noqa: E402, F401
     Truck,
     Vehicle,
 )
+from tests.testapp.texts import Coupon  # noqa: E402, F401
 
 if hasattr(models, "DB_CASCADE"):
     from tests.testapp import spreading  # noqa: F401

@@ -46,5 +46,6 @@ for model in (
 
 sync.register(models.Line, events={"line.statusChanged": ["status"]})
 sync.register(models.Memo, audience="team:{team_id}", events={"memo.changed": sync.ANY_CHANGE})
+sync.register(models.Coupon, audience="room:{room}")
 sync.register(models.Draft, exclude=["scratch"])
 sync.register(models.Account, exclude=["password", "api_token"])

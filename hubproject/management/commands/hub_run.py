@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection, connections
@@ -17,6 +18,7 @@ from hubproject.credentials import (
     ensure_credentials,
     token_file,
 )
+from hubproject.old_audiences import withdraw_from_everyone
 from hubproject.sample import load_sample
 from hubproject.serving import Address, become_server
 
@@ -48,7 +50,8 @@ class Command(BaseCommand):
         _check_database()
         call_command("migrate", verbosity=0, interactive=False)
         credentials = ensure_credentials()
-        load_sample()
+        withdraw_from_everyone()
+        load_sample(get_user_model().objects.get(username=USERNAME))
         return credentials
 
     def _print_how_to(self, address: Address, credentials: Credentials | None) -> None:

@@ -46,24 +46,38 @@ export class HubConnection extends EventTarget {
   }
 
   #sayHello() {
-    const { cursor } = this.#store;
-    this.#send({ type: "hello", clientId: this.#clientId, ...(cursor && { cursor }) });
+    const { cursor, held } = this.#store;
+    const position = cursor && { cursor, heldAudiences: held };
+    this.#send({ type: "hello", clientId: this.#clientId, ...position });
   }
 
   #receive(message) {
     this.#clearTimer("answer");
-    if (message.type === "welcome") this.#welcomed();
+    if (message.type === "welcome") this.#welcomed(message);
+    else if (message.type === "audiences") this.#hear(message);
+    else if (message.type === "sync_response" && message.audiences) this.#gained(message);
     else if (message.type === "sync_response") this.#page(message);
     else if (message.type === "event") this.#event(message);
     else if (message.type === "error") this.#error(message);
     else if (message.type === "goodbye") this.#goodbye = message;
   }
 
-  #welcomed() {
+  #welcomed(welcome) {
     this.#report("syncing", "catching up");
+    this.#hear(welcome);
     this.#clearTimer("ping");
     this.#timers.set("ping", setInterval(() => this.#ping(), PING_EVERY_MS));
     if (this.#store.cursor === null) this.#startSnapshot();
+  }
+
+  #hear({ audiences, lost }) {
+    this.#store.hear(audiences, lost);
+    this.#emit("changes", { changes: [], snapshot: false });
+  }
+
+  #gained(page) {
+    this.#store.applyGained(page);
+    this.#emit("changes", { changes: page.changes, snapshot: false });
   }
 
   #startSnapshot() {

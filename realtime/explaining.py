@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from django.db.models import F
-
 from realtime import rights
 from realtime.errors import UnknownChange, UnknownRecord
 from realtime.models import Right
@@ -97,13 +95,16 @@ def _log() -> SyncLogQuerySet:
 def _entries(
     table: str, record_id: str, seq: int | None, since: datetime.datetime | None
 ) -> list[SyncLog]:
-    found = _log().of_record(table, record_id)
-    if seq is not None:
-        found = found.filter(seq=seq)
+    """Return the newest entries, newest first, one more than are explained. Published and waiting
+    ones are asked for apart: SQLite reads the whole log for both at once."""
+    found = _log().filter(table=table, record_id=record_id)
     if since is not None:
         found = found.filter(recorded_at__gte=since)
-    newest = found.order_by(F("seq").desc(nulls_first=True), "-id")
-    return list(newest[: MOST_CHANGES + 1])
+    published, size = found.published().order_by("-seq"), MOST_CHANGES + 1
+    if seq is not None:
+        return list(published.filter(seq=seq))
+    waiting = list(found.pending().order_by("-id")[:size])
+    return [*waiting, *published[: size - len(waiting)]]
 
 
 def _refuse_unknown(
@@ -112,11 +113,10 @@ def _refuse_unknown(
     seq: int | None,
     since: datetime.datetime | None,
 ) -> None:
-    if seq is not None or since is not None:
-        newest = _log().of_record(registration.table, record_id).order_by("-seq")
-        if others := list(newest.values_list("seq", flat=True)[:NEARBY]):
-            name = str(seq) if since is None else f"since {since.isoformat()}"
-            raise UnknownChange(name, [str(one) for one in others if one is not None])
+    if others := _entries(registration.table, record_id, None, None):
+        name = str(seq) if since is None else f"since {since.isoformat()}"
+        places = [str(one.seq) for one in others if one.seq is not None]
+        raise UnknownChange(name, places[:NEARBY])
     if not _is_in_table(registration, record_id):
         raise UnknownRecord(f"{registration.table} {record_id}", _nearby(registration, record_id))
 
@@ -144,11 +144,11 @@ def _nearby(registration: Registration, record_id: str) -> list[str]:
 
 
 def _explained(standings: Sequence[Standing], entries: Sequence[SyncLog]) -> list[Explained]:
-    newer = _newest(entries[0].table, entries[0].record_id)
+    newest = _newest(entries[0].table, entries[0].record_id)
     users = {one.user.pk: one.user for one in standings}
-    held = _Rights.of(users, {one.audience for one in entries})
+    held = _Rights.of(users, {one.audience for one in entries} | newest.keys())
     return [
-        _one(entry, standing, newer.get(entry.audience), held)
+        _one(entry, standing, _newer(entry, standing, newest, held), held)
         for entry in entries
         for standing in standings
     ]
@@ -186,7 +186,29 @@ def _given(user: Any) -> frozenset[str] | None:
         return None
 
 
-def _one(entry: SyncLog, standing: Standing, newest: int | None, held: _Rights) -> Explained:
+def _newer(
+    entry: SyncLog, standing: Standing, newest: Mapping[str, int], held: _Rights
+) -> int | None:
+    """Return what pages bring in place of an entry, if they do: the record's newest change in its
+    audience, and in place of a delete also what another audience of the client gave later."""
+    if entry.seq is None:
+        return None
+    places = [newest.get(entry.audience, 0)]
+    if entry.action == SyncLog.Action.DELETE:
+        places += [seq for name, seq in newest.items() if _hears(name, standing, held)]
+    return max(places) if max(places) > entry.seq else None
+
+
+def _hears(audience: str, standing: Standing, held: _Rights) -> bool:
+    user_id = str(standing.user.pk)
+    intervals = held.intervals.get((user_id, audience), ())
+    is_held = any(right.lost_seq is None for right in intervals)
+    if user_id not in held.known:
+        is_held = audience in (held.given[standing.user.pk] or ())
+    return is_held and _is_in_scope(audience, standing) and _is_in(audience, standing.asked)
+
+
+def _one(entry: SyncLog, standing: Standing, newer: int | None, held: _Rights) -> Explained:
     user_id, seq = str(standing.user.pk), entry.seq
     intervals = held.intervals.get((user_id, entry.audience), ())
     given = held.given[standing.user.pk]
@@ -199,7 +221,7 @@ def _one(entry: SyncLog, standing: Standing, newest: int | None, held: _Rights) 
         is_event=not entry.is_unchanged,
         holding=turned,
         turned=at,
-        in_scope=_is_in(entry.audience, standing.granted) and _is_in_scope(entry, standing),
+        in_scope=_is_in_scope(entry.audience, standing),
         hears_table=_is_in(entry.table, standing.tables),
         hears_audience=_is_in(entry.audience, standing.asked),
         may_connect=standing.may_connect,
@@ -210,12 +232,12 @@ def _one(entry: SyncLog, standing: Standing, newest: int | None, held: _Rights) 
         sent=standing.sent,
         acknowledged=standing.acknowledged,
     )
-    newer = newest if seq is not None and newest is not None and newest > seq else None
     return Explained(entry, standing, facts, verdict(facts), newer, intervals, is_given)
 
 
-def _is_in_scope(entry: SyncLog, standing: Standing) -> bool:
-    return standing.device is None or _is_in(entry.audience, standing.device.audiences or None)
+def _is_in_scope(audience: str, standing: Standing) -> bool:
+    of_device = None if standing.device is None else standing.device.audiences or None
+    return _is_in(audience, standing.granted) and _is_in(audience, of_device)
 
 
 def _is_in(name: str, names: Sequence[str] | None) -> bool:

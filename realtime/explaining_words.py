@@ -10,7 +10,7 @@ from realtime.explaining import Explained, Explanation
 from realtime.models import Right
 from realtime.standings import Standing
 from realtime.verdict_words import moment, number
-from sync.models import MOVED, REDACTED, SyncLog
+from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
 
 Line = tuple[str, str]
 """What a line is about, and what it says."""
@@ -88,7 +88,9 @@ def _published(entry: SyncLog) -> str:
 
 
 def _moved(entry: SyncLog) -> str:
-    return " " + _("(the record left it)") if entry.cause == MOVED else ""
+    if entry.cause == MOVED:
+        return " " + _("(the record left it)")
+    return " " + _("(the record came to it)") if entry.cause == ARRIVED else ""
 
 
 def _held(one: Explained) -> str:

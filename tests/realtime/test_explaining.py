@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import re
+
 import pytest
 import pytest_asyncio
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection as database
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -174,8 +178,25 @@ def test_a_record_that_moves_is_explained_for_both_audiences(laptop, ada, team):
     assert told_of == [
         (audience(team), "", Outcome.NEVER_HELD),
         (audience(team), "moved", Outcome.NEVER_HELD),
-        (audience(other), "", Outcome.NEVER_CONNECTED),
+        (audience(other), "arrived", Outcome.NEVER_CONNECTED),
     ]
+
+
+@pytest.mark.parametrize("hears_both", [True, False])
+def test_that_a_record_left_is_not_in_pages_for_who_hears_where_it_went(
+    laptop, ada, team, hears_both
+):
+    other = Team.objects.create(name="red")
+    held = [audience(team), *([audience(other)] if hears_both else [])]
+    remember(ada, ["everyone", *held])
+    memo = Memo.objects.create(team=team, text="a secret")
+    publish()
+    memo.team = other
+    memo.save()
+    arrived = publish().seq
+    left = explained(memo).explained[1]
+    assert left.entry.cause == "moved"
+    assert left.newer == (arrived if hears_both else None)
 
 
 def test_what_pages_bring_instead_is_named(laptop, ada, team):
@@ -254,6 +275,35 @@ def test_what_it_costs_grows_neither_with_changes_nor_with_clients(laptop, ada, 
     assert len(found) == one
     assert one <= 14
     assert not [query for query in found if '"data"' in query["sql"]]
+
+
+def plan(sql):
+    """Return how the database would run a statement, of all ways preferring one by index."""
+    with database.cursor() as cursor:
+        if database.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        else:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def test_the_log_is_never_read_without_an_index(laptop, ada, team):
+    publish()
+    with CaptureQueriesContext(database) as found:
+        explained(team)
+        explained(team, since=timezone.now() - datetime.timedelta(hours=1))
+        for options in ({"seq": 10**6}, {"since": timezone.now()}):
+            with pytest.raises(UnknownChange):
+                explained(team, **options)
+        with pytest.raises(UnknownRecord):
+            explained(Team(pk=10**6))
+    about_the_log = [query["sql"] for query in found if 'FROM "sync_log"' in query["sql"]]
+    assert len(about_the_log) >= 8
+    with transaction.atomic():
+        plans = [plan(sql) for sql in about_the_log]
+    unaided = re.compile(r"SCAN sync_log(?! USING INDEX sync_log_pending)|Seq Scan on sync_log")
+    assert not [one for one in plans if unaided.search(one)]
 
 
 # As it happens

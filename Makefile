@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
+FUZZ_VENV := .venv-fuzz
 PY := $(VENV)/bin/python
 # The newest Django wants a newer Python than the oldest that is supported.
 VENV_NEWEST := .venv-newest
@@ -16,7 +17,7 @@ DATABASES ?=
 PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest capture-table lint soak clean
+.PHONY: help run test test-newest capture-table lint soak fuzz clean
 .PHONY: bench-capture bench-log bench-memory bench-verify
 
 help: ## list the targets
@@ -52,6 +53,10 @@ lint: $(VENV)/dev.stamp ## check style, format, types and the direction of impor
 soak: $(VENV)/dev.stamp ## write from many threads for a minute while clients come and go, and count (ARGS="--seconds 10")
 	@$(PY) benchmarks/soak.py $(ARGS)
 
+fuzz: $(FUZZ_VENV)/fuzz.stamp ## throw a million inputs at all a client can reach, and count (ARGS="--inputs 100000")
+	@$(FUZZ_VENV)/bin/python -m tests.fuzz $(ARGS)
+	@$(FUZZ_VENV)/bin/python -m pytest --quiet --hypothesis-profile=fuzz tests/fuzz tests/realtime/test_fuzz_frames.py
+
 bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with other libraries (ARGS="--seconds 60")
 	@$(BENCH_VENV)/bin/python benchmarks/capture.py $(ARGS)
 
@@ -65,7 +70,7 @@ bench-verify: $(VENV)/dev.stamp ## find and repair differences planted among a m
 	@$(PY) benchmarks/verify.py $(ARGS)
 
 clean: ## remove the environment and build products, keep the data in var/
-	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) $(FUZZ_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/runtime.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -87,4 +92,10 @@ $(VENV_NEWEST)/dev.stamp: requirements-dev.txt requirements.txt
 $(BENCH_VENV)/bench.stamp: benchmarks/requirements.txt requirements.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
+# Apart from the developers' environment: the fuzzer runs on fewer versions of Python than the hub.
+$(FUZZ_VENV)/fuzz.stamp: tests/fuzz/requirements.txt requirements-dev.txt requirements.txt
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/fuzz/requirements.txt
 	@touch $@

@@ -9,7 +9,12 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from realtime import checks, exposure_checks, rights_signals  # noqa: F401
+        from realtime import (  # noqa: F401
+            checks,
+            exposure_checks,
+            rights_signals,
+            token_checks,
+        )
         from realtime.announcer import announce_after_commit
         from sync.signals import recorded
 

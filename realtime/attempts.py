@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import Counter
@@ -19,8 +20,8 @@ _TOO_MANY: Final = "Too many wrong codes. Wait a minute, then try again."
 class Attempts:
     """Counts within one minute after the other, from any thread.
 
-    An attempt counts from its beginning, so that many at once are not all let through, and does not
-    count any more once it succeeded.
+    An attempt counts from its beginning, so that many at once are not all let through, until it is
+    taken back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +33,7 @@ class Attempts:
     def begin(self, address: str) -> Attempt:
         """Count an attempt, or raise `RateLimited` where there were too many in this minute."""
         with self._lock:
-            self._forget()
+            self._begin_minute()
             if self._wrong[address] >= conf().PAIRING_ATTEMPTS:
                 raise RateLimited(_TOO_MANY)
             if self._wrong.total() >= conf().PAIRING_ATTEMPTS_IN_ALL:
@@ -40,35 +41,35 @@ class Attempts:
             self._wrong[address] += 1
             return Attempt(self, address, self._minute)
 
-    def take_back(self, attempt: Attempt) -> None:
+    def forget(self, attempt: Attempt) -> None:
         """Count an attempt no more."""
         with self._lock:
             if attempt.minute == self._minute:
-                self._wrong[attempt.address] -= 1
+                self._wrong -= Counter([attempt.address])
 
     def clear(self) -> None:
         """Forget every attempt."""
         with self._lock:
             self._wrong.clear()
 
-    def _forget(self) -> None:
+    def _begin_minute(self) -> None:
         minute = self._clock() // MINUTE
         if minute != self._minute:
             self._minute = minute
             self._wrong.clear()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class Attempt:
     """One code that was sent in."""
 
-    def __init__(self, attempts: Attempts, address: str, minute: float) -> None:
-        self._attempts = attempts
-        self.address = address
-        self.minute = minute
+    attempts: Attempts
+    address: str
+    minute: float
 
-    def succeeded(self) -> None:
-        """Say that the code was right."""
-        self._attempts.take_back(self)
+    def take_back(self) -> None:
+        """Say that the code was not wrong, or was not looked at."""
+        self.attempts.forget(self)
 
 
 attempts: Final = Attempts()

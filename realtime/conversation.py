@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 import logging
@@ -12,27 +11,20 @@ from typing import Any
 
 from django.utils import timezone
 
-from realtime import auth, catchup, rights
+from realtime import catchup
 from realtime.access import Access
-from realtime.addresses import client_address, counted_as
-from realtime.admission import Seat
-from realtime.client_ids import checked_client_id, given_client_id
+from realtime.arrival import Arrival
 from realtime.codes import CloseCode
 from realtime.conf import conf
-from realtime.connection import Connection, Identity
-from realtime.database import in_database
+from realtime.connection import Connection
 from realtime.encoding import timestamp
 from realtime.errors import (
     EndsConnection,
     ErrorCode,
-    Forbidden,
-    InvalidMessage,
     Unauthenticated,
     wire_error,
 )
-from realtime.expiry import Expiry
 from realtime.frames import Frame
-from realtime.grants import Grant
 from realtime.messages import (
     ClientMessage,
     ErrorMessage,
@@ -62,22 +54,17 @@ class Conversation:
     """
 
     def __init__(self, scope: Any, connection: Connection, relay: Relay) -> None:
-        self._scope = scope
         self._connection = connection
         self._relay = relay
         self._worker = Worker()
-        self._expiry = Expiry(connection)
         self._access = Access(relay, connection, self._queue)
-        self._chosen_id: str | None = None
-        connection.address = client_address(scope)
-        self._seat = Seat(counted_as(connection.address))
-        self._deadline: asyncio.TimerHandle | None = None
+        self._arrival = Arrival(scope, relay, connection, self._access, self._tell)
         self._held: list[str] | None = None
         connection.on_behind = self._fell_behind
 
     async def begin(self, *, cookies_count: bool) -> None:
         """Find out who came from what the handshake carried, else wait for `hello`."""
-        await self._safely(self._arrive(cookies_count), None)
+        await self._safely(self._arrival.begin(cookies_count=cookies_count), None)
 
     async def answer(self, message: ClientMessage) -> None:
         """Answer a message; whatever goes wrong becomes an `error` or a `goodbye`."""
@@ -94,10 +81,7 @@ class Conversation:
     async def end(self) -> None:
         """Stop all that was begun for the client."""
         self._relay.leave(self._connection)
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._seat.leave()
-        self._expiry.stop()
+        self._arrival.stop()
         await self._worker.stop()
 
     def send_error(self, error: Exception, request_id: str | int | None) -> None:
@@ -115,21 +99,6 @@ class Conversation:
                 id=given(request_id),
             )
         )
-
-    async def _arrive(self, cookies_count: bool) -> None:
-        self._seat.arrive()
-        self._choose_id(given_client_id(self._scope))
-        token = auth.bearer_token(self._scope["headers"])
-        grant = None
-        if token is not None:
-            grant = await in_database(auth.token_grant, token, self._scope)
-        elif cookies_count:
-            grant = await in_database(auth.session_grant, self._scope["headers"])
-        if grant is not None:
-            await self._admit(grant)
-            return
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(conf().AUTHENTICATION_TIMEOUT, self._too_late)
 
     async def _handle(self, message: ClientMessage) -> None:
         if isinstance(message, Hello):
@@ -166,13 +135,10 @@ class Conversation:
         cursor = None if message.cursor is None else Position.parse(message.cursor)
         if cursor is not None:
             self._connection.budget.check()
+            self._worker.check()  # before the welcome: one message has one answer
         known = self._connection.identity
-        is_unnamed = self._chosen_id is None
-        if is_unnamed:
-            self._choose_id(message.client_id)
-        device_token = await self._introduce(message)
-        if known is not None and is_unnamed and self._chosen_id is not None:
-            self._become(await in_database(rights.identify, known.grant, self._chosen_id))
+        is_news = describe(self._connection, message)
+        device_token = await self._arrival.introduce(message)
         if self._connection.identity is None:
             raise Unauthenticated("`hello` needs a token where there is no session.")
         await self._access.authorise(message.audiences)
@@ -186,82 +152,17 @@ class Conversation:
             self._connection.acknowledged = message.cursor
             self._connection.is_told = True
             self._resume(cursor, change.gained, message.id)
+        if is_news or known is None or message.token is not None:
+            await report(self._connection)
 
     def _resume(
         self, cursor: Position, gained: frozenset[str], request_id: str | int | None
     ) -> None:
         idle = self._worker.is_idle
         job = functools.partial(catchup.resume, self._relay, self._connection, cursor, gained)
-        self._worker.ask(functools.partial(self._job, job, request_id))
+        self._worker.queue(functools.partial(self._job, job, request_id))
         if idle:  # else the catch-up that runs holds the connection for its own pages
             self._connection.hold()
-
-    async def _introduce(self, message: Hello) -> str | None:
-        """Go by the token or the pairing code of a message; returns the token a code was for."""
-        describe(self._connection, message)
-        if message.pairing_code is not None:
-            return await self._pair(message, message.pairing_code)
-        if message.token is not None:
-            await self._authenticate(message.token)
-        elif self._connection.identity is not None:
-            await report(self._connection)
-        return None
-
-    async def _authenticate(self, token: str) -> None:
-        grant = await in_database(auth.token_grant, token, self._scope)
-        identity = self._connection.identity
-        if identity is None:
-            await self._admit(grant)
-            return
-        if identity.user.pk != grant.user.pk:
-            raise Forbidden("A connection cannot change its user. Open another one.")
-        await self._access.switch(grant)
-        await report(self._connection)
-
-    async def _pair(self, message: Hello, code: str) -> str:
-        if message.token is not None:
-            raise InvalidMessage("Send a token or a pairing code, not both.")
-        if self._connection.identity is not None:
-            raise Forbidden("Who is connected already cannot pair. Open another connection.")
-        grant, token = await in_database(auth.pairing_grant, code, self._connection.address)
-        await self._admit(grant)
-        return token
-
-    async def _admit(self, grant: Grant) -> None:
-        """Make the connection a user's: from here on it hears what the user may hear."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._seat.take(grant.user.pk)
-        identity = await self._identify(grant)
-        # All at once, after the last await: with a user but unknown to the relay, the client
-        # would be answered and yet hear nothing.
-        self._become(identity)
-        self._relay.join(self._connection)
-        if not identity.audiences:
-            self._access.apply(identity, self._connection.ask())
-        await report(self._connection)
-
-    async def _identify(self, grant: Grant) -> Identity:
-        """Return who is connected, as no notice that the relay has read since says otherwise."""
-        while True:
-            look = self._relay.looks
-            identity = await in_database(
-                self._seat.checked, rights.identify, grant, self._chosen_id
-            )
-            await self._relay.refresh()
-            if not self._relay.was_noticed(identity.user, look):
-                return identity
-            grant = await in_database(grant.renew)
-
-    def _become(self, identity: Identity) -> None:
-        if self._chosen_id not in (None, identity.client_id):
-            self.send_error(Forbidden("The client id is not yours; another one was given."), None)
-        if self._connection.identity is None:
-            self._connection.audiences = identity.audiences
-        self._connection.identity = identity
-        self._connection.confirmed_at = asyncio.get_running_loop().time()
-        self._connection.on_identity()
-        self._relay.members_changed.set()
 
     def _narrow(self, message: Hello) -> None:
         """Hear less from now on; what was left out cannot be had back on this connection."""
@@ -329,23 +230,11 @@ class Conversation:
         """Do what the hub itself has to, after what the client asked for before."""
         self._worker.queue(functools.partial(self._job, job, None))
 
+    def _tell(self, error: Exception) -> None:
+        self.send_error(error, None)
+
     def _send(self, message: Any) -> None:
         self._connection.send(Frame(encode(message)))
-
-    def _choose_id(self, client_id: str | None) -> None:
-        """Take a client id that the client chose; a bad one costs it the id, not the connection."""
-        if client_id is None:
-            return
-        try:
-            self._chosen_id = checked_client_id(client_id)
-        except InvalidMessage as error:
-            self.send_error(error, None)
-
-    def _too_late(self) -> None:
-        seconds = conf().AUTHENTICATION_TIMEOUT
-        self._connection.goodbye(
-            CloseCode.NO_AUTHENTICATION, f"Nobody authenticated within {seconds:g} seconds."
-        )
 
 
 def _is_ours(error: Exception) -> bool:

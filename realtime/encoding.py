@@ -64,8 +64,8 @@ def change(entry: SyncLog, cursor: str | None) -> Change:
         timestamp=timestamp(entry.published_at),
         cursor=given(cursor),
         transaction=str(entry.transaction),
-        origin=given(entry.client_id),
-        cause=given(entry.cause),
+        origin=given(entry.client_id or None),
+        cause=given(entry.cause or None),
     )
 
 

@@ -92,16 +92,16 @@ class RateLimited(RealtimeError):
     retryable = True
 
 
-class AuthenticateFailed(RealtimeError):
+class InternalError(RealtimeError):
+    """The base of the errors that concern the host: no client is told their text."""
+
+
+class AuthenticateFailed(InternalError):
     """The host's `AUTHENTICATE` failed, which says nothing about the token it was asked about."""
 
-    retryable = True
 
-
-class DeviceIsRevoked(RealtimeError):
+class DeviceIsRevoked(InternalError):
     """A device that was revoked was to get a new token or pairing code."""
-
-    retryable = True
 
 
 class NotToBeExplained(RealtimeError):
@@ -158,8 +158,8 @@ class EndsConnection(RealtimeError):
 class BadToken(EndsConnection):
     """A token or pairing code opens nothing, for whatever reason: the text says none."""
 
-    def __init__(self) -> None:
-        super().__init__("The token or code is not valid. Ask for a new one.")
+    def __init__(self, message: str = "The token or code is not valid. Ask for a new one.") -> None:
+        super().__init__(message)
 
 
 class Revoked(EndsConnection):
@@ -189,7 +189,7 @@ class TooManyConnections(EndsConnection):
 
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
     """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
-    if isinstance(error, RealtimeError) and error.code is not ErrorCode.INTERNAL:
+    if isinstance(error, RealtimeError) and not isinstance(error, InternalError):
         return error.code, str(error), error.retryable
     if isinstance(error, InvalidCursor):
         return ErrorCode.INVALID_CURSOR, str(error), False

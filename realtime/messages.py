@@ -207,8 +207,8 @@ def encode(message: msgspec.Struct) -> str:
 
 
 def given(value: Any) -> Any:
-    """Return a value for a field that is left out where there is none."""
-    return UNSET if value is None or value == "" else value
+    """Return a value for a field that is left out where there is none; an empty text is one."""
+    return UNSET if value is None else value
 
 
 def _invalid(text: str, explanation: str) -> InvalidMessage | UnknownType:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from realtime.audience_names import names_of_audiences
+from sync.exact_text import ExactCharField
 
 
 class Device(models.Model):
@@ -155,8 +156,8 @@ class Presence(models.Model):
 class Right(models.Model):
     """That a user held an audience, from when to when. Null for the times from ever and to now."""
 
-    user_id = models.CharField(_("user id"), max_length=255)
-    audience = models.CharField(_("audience"), max_length=255)
+    user_id = ExactCharField(_("user id"), max_length=255)
+    audience = ExactCharField(_("audience"), max_length=255)
     gained_at = models.DateTimeField(_("gained at"), null=True)
     gained_seq = models.BigIntegerField(_("gained at position"), null=True)
     lost_at = models.DateTimeField(_("lost at"), null=True)
@@ -188,11 +189,11 @@ class Notice(models.Model):
     """That a user's rights may have changed: written in the transaction that changes them."""
 
     id = models.BigAutoField(primary_key=True)
-    user_id = models.CharField(max_length=255)
+    user_id = ExactCharField(max_length=255)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
         db_table = "hub_notice"
 
     def __str__(self) -> str:
-        return self.user_id
+        return str(self.user_id)

@@ -65,10 +65,15 @@ def redeem(code: str, address: str) -> str:
     came from the address or at all: then the code was not looked at.
     """
     attempt = attempts.begin(address)
-    token = _redeemed(code_hash(code))
+    is_wrong = False
+    try:
+        token = _redeemed(code_hash(code))
+        is_wrong = token is None
+    finally:
+        if not is_wrong:
+            attempt.take_back()
     if token is None:
         raise BadToken()
-    attempt.succeeded()
     return token
 
 

@@ -20,11 +20,16 @@ RESOLUTION: Final = datetime.timedelta(minutes=1)
 """How exact `last_seen_at` is: a reconnect storm writes each device once."""
 
 
-def describe(connection: Connection, message: Hello) -> None:
-    """Take what the first `hello` with such a field says: an app keeps its version for as long as
-    it is connected, and who says another thing each time causes no writing."""
+def describe(connection: Connection, message: Hello) -> bool:
+    """Take what the first `hello` with such a field says; tell whether that is news.
+
+    An app keeps its version for as long as it is connected, and who says another thing each time
+    causes no writing.
+    """
+    before = (connection.app_version, connection.platform)
     connection.app_version = connection.app_version or message.app_version or ""
     connection.platform = connection.platform or message.platform or ""
+    return before != (connection.app_version, connection.platform)
 
 
 async def report(connection: Connection) -> None:

@@ -30,9 +30,13 @@ class Worker:
 
     def ask(self, job: Job) -> None:
         """Queue what a client asked for; raises `RateLimited` where too much waits already."""
+        self.check()
+        self.queue(job)
+
+    def check(self) -> None:
+        """Raise `RateLimited` where too much waits already for a client to ask for more."""
         if self._jobs.qsize() >= conf().MAX_WAITING_REQUESTS:
             raise RateLimited(_RATE_LIMITED)
-        self.queue(job)
 
     def queue(self, job: Job) -> None:
         """Queue what the hub itself has to do."""

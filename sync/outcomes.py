@@ -51,9 +51,11 @@ class Outcomes:
         """
         if self._is_cut:
             return
-        transactions = {entry.transaction for entry in entries}
-        self._is_cut = len(entries) >= batches.CHUNK and len(transactions) == 1
-        self._writes = self._asked_for(*transactions) if self._is_cut else _seen(entries)
+        first, *rest = entries
+        self._is_cut = len(entries) >= batches.CHUNK and all(
+            entry.transaction == first.transaction for entry in rest
+        )
+        self._writes = self._asked_for(first.transaction) if self._is_cut else _seen(entries)
 
     def is_last(self, entry: Pending) -> bool:
         """Tell whether the transaction writes the record no more after this entry."""
@@ -63,7 +65,7 @@ class Outcomes:
     def moves(self, entry: Pending, held_by: str | None) -> bool:
         """Tell whether the transaction writes the record more than once and for several audiences,
         counting the one that held it before."""
-        writes = self._writes.get(_key(entry))
+        writes = self._writes.get(_key(entry)) if self._writes else None
         if writes is None or writes.last < entry.pk:
             return False
         return len(writes.audiences) > 1 or held_by not in (None, *writes.audiences)

@@ -11,7 +11,12 @@ prepare()
 from hubproject import settings as host  # noqa: E402
 from hubproject.settings import *  # noqa: E402, F403
 
-INSTALLED_APPS = [*host.INSTALLED_APPS, "tests.testapp"]
+INSTALLED_APPS = [
+    *host.INSTALLED_APPS,
+    "rest_framework",
+    "rest_framework.authtoken",
+    "tests.testapp",
+]
 
 if database_kind() == "sqlite":
     # A file and not memory: server processes and executor threads share it.

@@ -3,6 +3,8 @@
 import django.utils.timezone
 from django.db import migrations, models
 
+from sync.exact_text import ExactCharField
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -14,7 +16,7 @@ class Migration(migrations.Migration):
             name="Notice",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("user_id", models.CharField(max_length=255)),
+                ("user_id", ExactCharField(max_length=255)),
                 (
                     "created_at",
                     models.DateTimeField(db_index=True, default=django.utils.timezone.now),
@@ -33,8 +35,8 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("user_id", models.CharField(max_length=255, verbose_name="user id")),
-                ("audience", models.CharField(max_length=255, verbose_name="audience")),
+                ("user_id", ExactCharField(max_length=255, verbose_name="user id")),
+                ("audience", ExactCharField(max_length=255, verbose_name="audience")),
                 ("gained_at", models.DateTimeField(null=True, verbose_name="gained at")),
                 (
                     "gained_seq",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from hubproject.models import Project
+from hubproject.models import Task
 from tests.support.off_loop import off_loop
 
 
@@ -16,15 +16,15 @@ async def cookies(hub, log_in):
     return {cookie.name: cookie.value for cookie in person.cookies}
 
 
-async def hears(client):
+async def hears(client, project):
     await client.sync()
-    await off_loop(Project.objects.create, name="secret")
-    return await client.expect_event("project.created")
+    await off_loop(Task.objects.create, project=project, title="secret")
+    return (await client.expect_event("task.created"))["data"]["data"]["title"]
 
 
-async def test_the_sites_own_page_hears_with_the_cookie_alone(hub, connect, cookies):
+async def test_the_sites_own_page_hears_with_the_cookie_alone(hub, connect, cookies, project):
     page = await connect(hub, cookies=cookies, origin=hub.http_url)
-    assert (await hears(page))["data"]["data"]["name"] == "secret"
+    assert await hears(page, project) == "secret"
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ async def test_the_page_of_another_site_is_refused(hub, connect, cookies, origin
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:1", "https://localhost", "null", None])
-async def test_another_page_of_this_machine_hears_nothing(hub, connect, cookies, origin):
+async def test_another_page_of_this_machine_hears_nothing(hub, connect, cookies, project, origin):
     own = await connect(hub, cookies=cookies, origin=hub.http_url)
     thief = await connect(hub, cookies=cookies, origin=origin)
-    await hears(own)
+    await hears(own, project)
     for message in ("hello", "sync_request", "ping"):
         await thief.send({"type": message})
         await thief.expect_error("unauthenticated")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from hubproject.models import Project
+from hubproject.models import Task
 from tests.support import holding_pages
 from tests.support.off_loop import eventually, off_loop
 from tests.support.state import database_state
@@ -18,9 +18,9 @@ EVERYTHING = "ffffffff-1-00000000"
 
 
 async def test_live_clients_hear_and_others_arrive_while_pages_wait(
-    start_hub, connect, token, make_token, tmp_path
+    start_hub, connect, token, make_token, project, tmp_path
 ):
-    await off_loop(Project.objects.create, name="before")
+    token_of_grace = await off_loop(make_token, "grace", f"project:{project.pk}")
     gate = holding_pages.Gate(tmp_path / "gate")
     hub = start_hub(
         **varied(
@@ -35,11 +35,11 @@ async def test_live_clients_hear_and_others_arrive_while_pages_wait(
     for client in storm:
         await client.hello()
     await eventually(lambda: gate.held() == PLACES)
-    newcomer = await connect(hub, token=await off_loop(make_token, "grace"))
+    newcomer = await connect(hub, token=token_of_grace)
     await newcomer.hello()
-    await off_loop(Project.objects.create, name="live")
+    await off_loop(Task.objects.create, project=project, title="live")
     for client in (live, newcomer):
-        assert (await client.expect_event("project.created"))["data"]["data"]["name"] == "live"
+        assert (await client.expect_event("task.created"))["data"]["data"]["title"] == "live"
     await live.ask({"type": "ping"})
     gone, kept = storm[: STORM // 2], storm[STORM // 2 :]
     async with AsyncExitStack() as stack:
@@ -48,6 +48,7 @@ async def test_live_clients_hear_and_others_arrive_while_pages_wait(
     assert gate.held() == PLACES
     gate.open()
     await asyncio.gather(*(client.wait_for(lambda found: found.caught_up) for client in kept))
-    whole = await off_loop(database_state, {"everyone"})
+    whole = await off_loop(database_state, live.audiences)
+    assert whole
     assert all(client.state == whole for client in kept)
     assert gate.most_at_once() <= PLACES

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 import realtime
-from hubproject.models import Project
+from hubproject.models import Task
 from realtime.conf import Conf
 from tests.support.channel import listeners
 from tests.support.off_loop import eventually, off_loop
@@ -86,12 +86,12 @@ async def test_a_hub_that_is_killed_takes_nothing_from_the_others(
     await eventually(lambda: client_ids() == ["laptop"])
 
 
-async def test_it_shows_who_runs_what_and_how_far_each_has_come(start_hub, connect, token):
+async def test_it_shows_who_runs_what_and_how_far_each_has_come(start_hub, connect, token, project):
     hub = start_hub(**varied(REALTIME={"PRESENCE_INTERVAL": 0.1, "TICK": 0.05}))
     client = await connect(hub, token=token, client_id="laptop")
     await client.join(appVersion="2.4.1", platform="linux")
-    await off_loop(Project.objects.create, name="Move")
-    await client.expect_event("project.created")
+    await off_loop(Task.objects.create, project=project, title="Move")
+    await client.expect_event("task.created")
     await client.ask({"type": "ping", "cursor": client.cursor})
 
     def shown():
@@ -100,8 +100,8 @@ async def test_it_shows_who_runs_what_and_how_far_each_has_come(start_hub, conne
     [found] = await eventually(shown)
     assert (found.app_version, found.platform, found.lag) == ("2.4.1", "linux", 0)
     assert (found.address, found.behind) == ("127.0.0.1", False)
-    await off_loop(Project.objects.create, name="Order desks")
-    await client.expect_event("project.created")
+    await off_loop(Task.objects.create, project=project, title="Order desks")
+    await client.expect_event("task.created")
     assert [one.lag for one in await off_loop(realtime.connections)] == [1]
 
 

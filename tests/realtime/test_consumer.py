@@ -747,6 +747,6 @@ async def test_any_other_asgi_server_is_served_too(token):
     assert await communicator.receive_output(SECONDS) == {
         "type": "websocket.close",
         "code": 4501,
-        "reason": "The token is not valid. Ask for a new device token.",
+        "reason": "The token or code is not valid. Ask for a new one.",
     }
     await communicator.disconnect()

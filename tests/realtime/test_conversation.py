@@ -204,3 +204,13 @@ async def test_a_member_that_does_not_read_is_answered_no_more_until_it_does(spo
 async def test_a_stranger_that_does_not_read_is_sent_away(spoken):
     spoken.conversation.overflow()
     assert [message["code"] for message in spoken.messages] == [4001]
+
+
+async def test_a_hello_that_cannot_be_resumed_now_has_one_answer(spoken, token, settings):
+    settings.REALTIME = {"MAX_WAITING_REQUESTS": 1}
+    await spoken.say(Hello(token=token))
+    spoken.read()
+    for number in range(3):
+        await spoken.say(Hello(cursor="ffffffff-1-00000000", id=number))
+    answers = [(m["type"], m.get("code")) for m in spoken.messages if m.get("id") == 2]
+    assert answers == [("error", "rate_limited")]

@@ -21,11 +21,13 @@ PROTOCOL = {
     "rate_limited",
     "internal",
 }
-OURS = [
+ALL = [
     error
     for error in vars(errors).values()
     if isinstance(error, type) and issubclass(error, RealtimeError) and error is not RealtimeError
 ]
+OURS = [error for error in ALL if not issubclass(error, errors.InternalError)]
+OF_THE_HOST = [error for error in ALL if issubclass(error, errors.InternalError)]
 
 
 def test_the_codes_are_those_of_the_protocol():
@@ -37,6 +39,11 @@ def test_an_error_of_the_hub_tells_its_own_code_and_text(error):
     code, text, _ = wire_error(error("Do it so."))
     assert code == error.code != ErrorCode.INTERNAL
     assert text == "Do it so."
+
+
+@pytest.mark.parametrize("error", OF_THE_HOST)
+def test_an_error_that_concerns_the_host_tells_clients_nothing_of_the_inside(error):
+    assert wire_error(error("password=hunter2")) == wire_error(RuntimeError())
 
 
 @pytest.mark.parametrize(

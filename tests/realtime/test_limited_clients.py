@@ -114,6 +114,17 @@ async def test_the_connections_of_another_process_count_and_are_asked_about_agai
     assert goodbye["retryAfterMs"] >= 15_000
 
 
+async def test_wrong_pairing_codes_are_counted_for_a_whole_network(limited_hub, connect):
+    hub = limited_hub(PAIRING_ATTEMPTS=1)
+    wrong = {"type": "hello", "pairingCode": "AAAA-AAAA"}
+    first = await connect(hub, headers=through_proxy("2001:db8::1"))
+    await first.send(wrong)
+    assert (await sent_away(first))["code"] == 4501
+    neighbour = await connect(hub, headers=through_proxy("2001:db8::2"))
+    await neighbour.send(wrong)
+    await neighbour.expect_error("rate_limited")
+
+
 # How much they say
 
 

@@ -10,7 +10,15 @@ import pytest
 
 import realtime
 
-PUBLIC = ["ConnectionInfo", "broadcast", "client_count", "connections", "refresh", "send_to"]
+PUBLIC = [
+    "Authenticated",
+    "ConnectionInfo",
+    "broadcast",
+    "client_count",
+    "connections",
+    "refresh",
+    "send_to",
+]
 
 
 def test_the_public_names_are_just_these():

@@ -127,8 +127,8 @@ async def test_a_save_that_changes_nothing_is_never_heard(running, settings, kee
     await create("Move")
     await running.refresh()
     connection = joined(running)
-    await off_loop(lambda: Project.objects.get().save())
     before = running.position
+    await off_loop(lambda: Project.objects.get().save())
     await running.refresh()
     assert titles(connection) == []
     assert running.position.seq == before.seq + keep

@@ -109,7 +109,7 @@ def _add_fields(parser: ArgumentParser) -> None:
 
 def _moment(text: str) -> datetime:
     now = timezone.now()
-    if text[:-1].isdecimal() and text[-1:] in UNITS:
+    if text.isascii() and text[:-1].isdecimal() and text[-1:] in UNITS:
         try:
             moment = now + timedelta(**{UNITS[text[-1]]: int(text[:-1])})
         except OverflowError:

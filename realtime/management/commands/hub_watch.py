@@ -29,6 +29,11 @@ class Credential:
         if self._file is not None:
             self._file.write_text(token + "\n")
 
+    def close(self) -> None:
+        """Leave no empty file where the code was not good for a token."""
+        if "pairingCode" in self.fields and self._file is not None:
+            self._file.unlink()
+
 
 class Command(BaseCommand):
     help = "Connect to a hub as a client and print every change, one line each, until Ctrl-C."
@@ -52,6 +57,8 @@ class Command(BaseCommand):
             asyncio.run(self._watch(options["url"], credential, raw=options["json"]))
         except KeyboardInterrupt:
             self.stderr.write("Stopped.")
+        finally:
+            credential.close()
 
     async def _watch(self, url: str, credential: Credential, *, raw: bool) -> None:
         library = _websockets()
@@ -84,9 +91,10 @@ class Command(BaseCommand):
     def _show(self, message: dict[str, Any], *, raw: bool) -> None:
         if raw:
             self.stdout.write(json.dumps(message, ensure_ascii=False))
-            return
         if message["type"] == "goodbye" and not message["reconnect"]:
             raise CommandError(message["reason"])
+        if raw:
+            return
         if message["type"] == "event":
             self.stdout.write(_line(message))
         elif message["type"] == "sync_response":
@@ -96,7 +104,7 @@ class Command(BaseCommand):
 
 
 def _credential(token: str | None, file: Path | None, code: str | None) -> Credential:
-    if (token is None) + (file is None and code is None) != 1:
+    if (token is not None) == (file is not None or code is not None):
         raise CommandError("Give one of --token, --token-file and --pair.")
     try:
         if code is not None:

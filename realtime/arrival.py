@@ -1,0 +1,162 @@
+"""Who is at the other end: found from the handshake or `hello`, let in, and given a name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from realtime import auth, rights
+from realtime.access import Access
+from realtime.addresses import client_address, counted_as
+from realtime.admission import Seat
+from realtime.client_ids import checked_client_id, given_client_id
+from realtime.codes import CloseCode
+from realtime.conf import conf
+from realtime.connection import Connection, Identity
+from realtime.database import in_database
+from realtime.errors import Forbidden, InvalidMessage
+from realtime.expiry import Expiry
+from realtime.grants import Grant
+from realtime.messages import Hello
+from realtime.relay import Relay
+from realtime.sightings import report
+
+
+class Arrival:
+    """How one connection gets its user, in time and within the limits, or is sent away."""
+
+    def __init__(
+        self,
+        scope: Any,
+        relay: Relay,
+        connection: Connection,
+        access: Access,
+        tell: Callable[[Exception], None],
+    ) -> None:
+        self._scope = scope
+        self._relay = relay
+        self._connection = connection
+        self._access = access
+        self._tell = tell
+        self._expiry = Expiry(connection)
+        self._chosen_id: str | None = None
+        connection.address = client_address(scope)
+        self._seat = Seat(counted_as(connection.address))
+        self._deadline: asyncio.TimerHandle | None = None
+
+    async def begin(self, *, cookies_count: bool) -> None:
+        """Let in who the handshake names, else wait for `hello` as long as is allowed."""
+        self._seat.arrive()
+        self._choose_id(given_client_id(self._scope))
+        token = auth.bearer_token(self._scope["headers"])
+        grant = None
+        if token is not None:
+            grant = await in_database(auth.token_grant, token, self._scope)
+        elif cookies_count:
+            grant = await in_database(auth.session_grant, self._scope["headers"])
+        if grant is not None:
+            await self._admit(grant)
+            await report(self._connection)
+            return
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(conf().AUTHENTICATION_TIMEOUT, self._too_late)
+
+    async def introduce(self, message: Hello) -> str | None:
+        """Go by what `hello` says of the client: its id, its token or its pairing code; return the
+        token that a code was for."""
+        known = self._connection.identity
+        is_unnamed = self._chosen_id is None
+        if is_unnamed:
+            self._choose_id(message.client_id)
+        device_token = await self._show(message)
+        identity = self._connection.identity
+        if known is not None and is_unnamed and self._chosen_id is not None:
+            assert identity is not None, "who had a user has it still"
+            self._become(await in_database(rights.identify, identity.grant, self._chosen_id))
+        return device_token
+
+    def stop(self) -> None:
+        """Stop all that was begun for the client."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._seat.leave()
+        self._expiry.stop()
+
+    async def _show(self, message: Hello) -> str | None:
+        if message.pairing_code is not None:
+            return await self._pair(message, message.pairing_code)
+        if message.token is not None:
+            await self._authenticate(message.token)
+        return None
+
+    async def _authenticate(self, token: str) -> None:
+        grant = await in_database(auth.token_grant, token, self._scope)
+        identity = self._connection.identity
+        if identity is None:
+            await self._admit(grant)
+            return
+        if identity.user.pk != grant.user.pk:
+            raise Forbidden("A connection cannot change its user. Open another one.")
+        await self._access.switch(grant)
+
+    async def _pair(self, message: Hello, code: str) -> str:
+        if message.token is not None:
+            raise InvalidMessage("Send a token or a pairing code, not both.")
+        if self._connection.identity is not None:
+            raise Forbidden("Who is connected already cannot pair. Open another connection.")
+        address = self._connection.address
+        counted = counted_as(address) or address
+        grant, token = await in_database(auth.pairing_grant, code, counted)
+        await self._admit(grant)
+        return token
+
+    async def _admit(self, grant: Grant) -> None:
+        """Make the connection a user's: from here on it hears what the user may hear."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._seat.take(grant.user.pk)
+        identity = await self._identify(grant)
+        # All at once, after the last await: with a user but unknown to the relay, the client
+        # would be answered and yet hear nothing.
+        self._become(identity)
+        self._relay.join(self._connection)
+        if not identity.audiences:
+            self._access.apply(identity, self._connection.ask())
+
+    async def _identify(self, grant: Grant) -> Identity:
+        """Return who is connected, as no notice that the relay has read since says otherwise."""
+        while True:
+            look = self._relay.looks
+            identity = await in_database(
+                self._seat.checked, rights.identify, grant, self._chosen_id
+            )
+            await self._relay.refresh()
+            if not self._relay.was_noticed(identity.user, look):
+                return identity
+            grant = await in_database(grant.renew)
+
+    def _become(self, identity: Identity) -> None:
+        if self._chosen_id not in (None, identity.client_id):
+            self._tell(Forbidden("The client id is not yours; another one was given."))
+        if self._connection.identity is None:
+            self._connection.audiences = identity.audiences
+        self._connection.identity = identity
+        self._connection.confirmed_at = asyncio.get_running_loop().time()
+        self._connection.on_identity()
+        self._relay.members_changed.set()
+
+    def _choose_id(self, client_id: str | None) -> None:
+        """Take a client id that the client chose; a bad one costs it the id, not the connection."""
+        if client_id is None:
+            return
+        try:
+            self._chosen_id = checked_client_id(client_id)
+        except InvalidMessage as error:
+            self._tell(error)
+
+    def _too_late(self) -> None:
+        seconds = conf().AUTHENTICATION_TIMEOUT
+        self._connection.goodbye(
+            CloseCode.NO_AUTHENTICATION, f"Nobody authenticated within {seconds:g} seconds."
+        )

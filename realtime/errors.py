@@ -104,7 +104,7 @@ class DeviceIsRevoked(InternalError):
     """A device that was revoked was to get a new token or pairing code."""
 
 
-class NotToBeExplained(RealtimeError):
+class NotToBeExplained(InternalError):
     """Something that was asked about is not known; `nearby` names what is."""
 
     def __init__(self, name: str, nearby: Iterable[str] = ()) -> None:

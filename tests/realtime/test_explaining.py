@@ -288,6 +288,7 @@ def plan(sql):
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
+@pytest.mark.skipif(database.vendor == "mysql", reason="its planner goes by the rows there are")
 def test_the_log_is_never_read_without_an_index(laptop, ada, team):
     publish()
     with CaptureQueriesContext(database) as found:

@@ -82,7 +82,8 @@ class Seat:
             held["address", self._network] = conf().MAX_CONNECTIONS_PER_ADDRESS
         full = self._counts.add(held | waiting)
         if full in held:
-            raise TooManyConnections("Too many connections come from your address.")
+            # Not for good: behind one address there may be others, who have done nothing.
+            raise Busy("Too many connections come from your address.", retry_after=_spread())
         if full is not None:
             raise Busy("Too many clients arrive at once.", retry_after=_spread())
         self._waiting, self._held = list(waiting), list(held)

@@ -70,7 +70,7 @@ def test_a_user_has_so_many_connections_and_no_more(limits, arrived):
 def test_an_address_has_so_many_connections_whoever_they_are(limits, arrived):
     limits(address=2)
     first, _ = arrived(user=7), arrived()
-    with pytest.raises(TooManyConnections, match="address"):
+    with pytest.raises(Busy, match="address"):
         arrived()
     arrived(HOME)
     first.leave()
@@ -132,7 +132,7 @@ def test_who_is_refused_takes_up_nothing(limits, arrived, counts):
         second.take(7)
     second.leave()
     arrived(), arrived()
-    with pytest.raises(TooManyConnections):
+    with pytest.raises(Busy):
         arrived()
     assert counts["address", OFFICE] == 3
 

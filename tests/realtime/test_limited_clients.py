@@ -65,14 +65,14 @@ async def test_another_user_is_let_in_all_the_same(limited_hub, connect, token, 
     await grace.hello()
 
 
-async def test_an_address_with_too_many_connections_is_told_to_stay_away(
+async def test_an_address_with_too_many_connections_is_told_to_come_back_later(
     limited_hub, connect, token
 ):
     hub = limited_hub(MAX_CONNECTIONS_PER_ADDRESS=2)
     for _ in range(2):
         await (await connect(hub, token=token, headers=through_proxy(OFFICE))).hello()
     goodbye = await sent_away(await connect(hub, headers=through_proxy(OFFICE)))
-    assert (goodbye["code"], goodbye["reconnect"]) == (4504, False)
+    assert (goodbye["code"], goodbye["reconnect"]) == (4005, True)
     home = await connect(hub, token=token, headers=through_proxy(HOME))
     await home.hello()
     await eventually(lambda: sorted(one.address for one in connections()) == [HOME, OFFICE, OFFICE])

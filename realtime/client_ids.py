@@ -48,6 +48,11 @@ def generated_client_id(user: Any) -> str:
     return f"hub-{random}-{_signature(random, user)}"
 
 
+def is_generated(client_id: str) -> bool:
+    """Tell whether a client id has the form of those that carry their owner's signature."""
+    return _GENERATED.fullmatch(client_id) is not None
+
+
 def belongs_to(client_id: str, user: Any) -> bool:
     """Tell whether a client id is the user's; one that is nobody's becomes it."""
     generated = _GENERATED.fullmatch(client_id)

@@ -92,6 +92,9 @@ class Conf:
     """How often a relay says that its connections are still there."""
     PRESENCE_TIMEOUT: float = 60.0
     """How long the connections of a silent process are still counted."""
+    CLIENT_RETENTION: float | None = 90 * 24 * 3600.0
+    """How long a client is known that does not come back: its id, and how far it came. After it the
+    id is anybody's again. 0 or None for ever."""
     SHUTDOWN_TIMEOUT: float = 1.0
     """How long a stopping server waits for the closing handshakes of its clients."""
     EXIT_TIMEOUT: float = 1.5

@@ -70,6 +70,8 @@ class Connection:
         self.confirmed_at = 0.0
         """When its rights were looked up last, by the clock of the event loop."""
         self.batch = False
+        self.joined: Position | None = None
+        """Where the log ended when it began to hear: what came later was served to it."""
         self.position: Position | None = None
         self.acknowledged: str | None = None
         self.unfinished: tuple[Position, Names, Names] | None = None
@@ -98,9 +100,14 @@ class Connection:
         return self._held is not None
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether it has not been served as far as its relay has come."""
+        return self.is_held or self.behind
+
+    @property
     def cursor(self) -> str | None:
         """The cursor the client may store now, or None while it does not hold everything."""
-        if not self.caught_up or self.is_held or self.behind or self.position is None:
+        if not self.caught_up or self.is_stopped or self.position is None:
             return None
         return self.position.cursor
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from realtime.audience_names import names_of_audiences
 from realtime.devices import give_token, new_prefix, revoke_device, rotate_device
 from realtime.errors import DeviceIsRevoked
+from realtime.explain_admin import ExplainLink
 from realtime.models import Device
 from realtime.pairing import offer_code
 
@@ -51,7 +52,7 @@ class DeviceForm(DeviceModelForm):
 
 
 @admin.register(Device)
-class DeviceAdmin(DeviceModelAdmin):
+class DeviceAdmin(ExplainLink, DeviceModelAdmin):
     """Creates devices, shows a new token or code once, revokes."""
 
     form = DeviceForm
@@ -70,6 +71,10 @@ class DeviceAdmin(DeviceModelAdmin):
     readonly_fields = fields[5:]
     autocomplete_fields = ("user",)
     actions = ("rotate", "pair", "revoke")
+
+    def explained(self, shown: Device) -> str:
+        """Return the prefix: a name may be that of several devices."""
+        return shown.prefix
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep a device with its user: a token that is out there is nobody else's."""

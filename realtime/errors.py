@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 from realtime.codes import CloseCode
 from sync.errors import InvalidCursor, InvalidSince
@@ -101,6 +102,50 @@ class AuthenticateFailed(InternalError):
 
 class DeviceIsRevoked(InternalError):
     """A device that was revoked was to get a new token or pairing code."""
+
+
+class NotToBeExplained(InternalError):
+    """Something that was asked about is not known; `nearby` names what is."""
+
+    def __init__(self, name: str, nearby: Iterable[str] = ()) -> None:
+        self.name = name
+        self.nearby = list(nearby)
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """Return what is not known."""
+        return self.name
+
+
+class UnknownClient(NotToBeExplained):
+    """No client, device or user has the name."""
+
+    def text(self) -> str:
+        return f"No client id, device or user is named {self.name!r}."
+
+
+class UnknownTable(NotToBeExplained):
+    """No table of the name is registered."""
+
+    def text(self) -> str:
+        return (
+            f"The table {self.name!r} is not registered, so its changes are not recorded. Register"
+            " its model with sync.register() in its app's sync.py."
+        )
+
+
+class UnknownRecord(NotToBeExplained):
+    """Neither the log nor the table has the record."""
+
+    def text(self) -> str:
+        return f"Neither the log nor the table has a record {self.name!r}."
+
+
+class UnknownChange(NotToBeExplained):
+    """The record has changes, but not the one that was asked about."""
+
+    def text(self) -> str:
+        return f"The record has no change {self.name}."
 
 
 class EndsConnection(RealtimeError):

@@ -12,16 +12,18 @@ import contextlib
 import dataclasses
 import datetime
 import logging
+import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from realtime import device_presence
+from realtime import departures, device_presence
 from realtime.conf import conf
 from realtime.database import in_database
+from realtime.departures import Departure
 from realtime.device_presence import Devices
 from realtime.seen import Seen
 
@@ -36,6 +38,8 @@ CHUNK: Final = 1000
 FORGET_AFTER: Final = 5
 """Rows of dead processes are removed after so many `PRESENCE_TIMEOUT`s."""
 
+FORGET_CLIENTS_EVERY: Final = 3600.0
+"""Seconds after which a relay looks for clients that have not come for too long."""
 
 Rows = Mapping[uuid.UUID, Seen]
 
@@ -46,6 +50,7 @@ async def keep(relay: Relay) -> None:
     stored: Rows = {}
     devices = Devices()
     confirmed_at = loop.time()
+    forgotten_at = -math.inf
     try:
         while True:
             due = confirmed_at + conf().PRESENCE_INTERVAL
@@ -63,8 +68,11 @@ async def keep(relay: Relay) -> None:
             if is_due:
                 await _keep_devices(devices, stored)
                 confirmed_at = loop.time()
+                if confirmed_at - forgotten_at >= FORGET_CLIENTS_EVERY:
+                    await _safely(departures.forget_old)
+                    forgotten_at = confirmed_at
     finally:
-        await _safely(leave_all, relay.id)
+        await _safely(leave_all, relay.id, relay.departures.waiting())
 
 
 async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> Rows | None:
@@ -72,8 +80,11 @@ async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> Rows | None:
     found = {one.id: Seen.of(relay, one) for one in relay.connections}
     present = {key: seen for key, seen in found.items() if seen is not None}
     write = _to_write(stored, present, everything=is_due)
-    if not await _safely(_store, relay.id, write, stored.keys() - present.keys(), is_due):
+    gone, left = stored.keys() - present.keys(), relay.departures.waiting()
+    reached = "" if relay.position is None else relay.position.cursor
+    if not await _safely(_store_all, left, relay.id, write, gone, is_due, reached):
         return None
+    relay.departures.stored(left)
     return {key: write.get(key) or stored[key] for key in present}
 
 
@@ -83,10 +94,11 @@ async def _keep_devices(devices: Devices, stored: Rows) -> None:
         devices.wrote(news)
 
 
-def leave_all(relay_id: uuid.UUID) -> None:
-    """Forget every connection of a relay that stops."""
+def leave_all(relay_id: uuid.UUID, left: Sequence[Departure] = ()) -> None:
+    """Forget every connection of a relay that stops, but not how far those came that have left."""
     from realtime.models import Presence
 
+    departures.store(left)
     Presence.objects.filter(relay=relay_id).delete()
 
 
@@ -114,37 +126,59 @@ async def _safely(write: Callable[..., None], *args: Any) -> bool:
     return True
 
 
-def _store(relay_id: uuid.UUID, write: Rows, gone: set[uuid.UUID], confirm: bool) -> None:
+def _store_all(left: Sequence[Departure], *presence: Any) -> None:
+    """Write who has left, and then who is there: so each client is always to be found in one of
+    the two."""
+    departures.store(left)
+    _store(*presence)
+
+
+def _store(
+    relay_id: uuid.UUID, write: Rows, gone: set[uuid.UUID], confirm: bool, reached: str
+) -> None:
     from realtime.models import Presence
 
     removed = list(gone)
     with transaction.atomic(using=router.db_for_write(Presence)):
         for start in range(0, len(removed), CHUNK):
             Presence.objects.filter(pk__in=removed[start : start + CHUNK]).delete()
-        _upsert(write)
+        _upsert(write, reached)
         if confirm:
-            _confirm(relay_id)
+            _confirm(relay_id, reached)
 
 
-def _upsert(rows: Rows) -> None:
+def _upsert(rows: Rows, reached: str) -> None:
     """Write rows in few statements; MariaDB and MySQL name no columns for what conflicts."""
     from realtime.models import Presence
 
     features = connections[router.db_for_write(Presence)].features
     Presence.objects.bulk_create(
-        [Presence(id=key, **dataclasses.asdict(seen)) for key, seen in rows.items()],
+        [
+            Presence(id=key, reached=reached, **dataclasses.asdict(seen))
+            for key, seen in rows.items()
+        ],
         batch_size=CHUNK,
         update_conflicts=True,
-        update_fields=[*(field.name for field in dataclasses.fields(Seen)), "seen_at"],
+        update_fields=[*(field.name for field in dataclasses.fields(Seen)), "reached", "seen_at"],
         unique_fields=["id"] if features.supports_update_conflicts_with_target else None,
     )
 
 
-def _confirm(relay_id: uuid.UUID) -> None:
-    """Say that the relay's connections are still there; remove those of the long dead."""
+def _confirm(relay_id: uuid.UUID, reached: str) -> None:
+    """Say that the relay's connections are still there, and how far they have been served."""
     from realtime.models import Presence
 
     now = timezone.now()
-    Presence.objects.filter(relay=relay_id).update(seen_at=now)
+    Presence.objects.filter(relay=relay_id).update(seen_at=now, reached=reached)
+    _forget_dead(now)
+
+
+def _forget_dead(now: datetime.datetime) -> None:
+    """Remove the rows of processes that have been silent for long, but not how far they came."""
+    from realtime.models import Presence
+
     forgotten = datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT * FORGET_AFTER)
-    Presence.objects.filter(seen_at__lt=now - forgotten).delete()
+    dead = Presence.objects.filter(seen_at__lt=now - forgotten)
+    while rows := list(dead[:CHUNK]):
+        departures.store([Departure.of_row(row) for row in rows])
+        dead.filter(pk__in=[row.pk for row in rows]).delete()

@@ -79,7 +79,11 @@ class Device(models.Model):
 
 
 class Client(models.Model):
-    """A client id and the user it belongs to, so that nobody can pose as another's client."""
+    """A client id and the user it belongs to, so that nobody can pose as another's client.
+
+    How far it came is that of its last connection that has ended; that of one which is open is
+    with its `Presence`.
+    """
 
     client_id = models.CharField(_("client id"), max_length=64, unique=True)
     user = models.ForeignKey(
@@ -88,7 +92,24 @@ class Client(models.Model):
         related_name="hub_clients",
         verbose_name=_("user"),
     )
-    last_seen_at = models.DateTimeField(_("last seen at"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last seen at"), default=timezone.now, db_index=True)
+    device_id = models.BigIntegerField(_("device id"), null=True, db_index=True, editable=False)
+    connected_at = models.DateTimeField(_("connected at"), null=True, editable=False)
+    joined = models.CharField(
+        _("connected at position"), max_length=64, blank=True, default="", editable=False
+    )
+    handed = models.CharField(
+        _("served up to"), max_length=64, blank=True, default="", editable=False
+    )
+    sent = models.CharField(
+        _("sent everything up to"), max_length=64, blank=True, default="", editable=False
+    )
+    acknowledged = models.CharField(
+        _("acknowledged"), max_length=64, blank=True, default="", editable=False
+    )
+    tables = models.JSONField(_("tables asked for"), null=True, editable=False)
+    asked = models.JSONField(_("audiences asked for"), null=True, editable=False)
+    granted = models.JSONField(_("audiences of the credential"), null=True, editable=False)
 
     class Meta:
         db_table = "hub_client"
@@ -104,15 +125,22 @@ class Presence(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     relay = models.UUIDField(_("server process"), db_index=True)
-    client_id = models.CharField(_("client id"), max_length=64)
+    client_id = models.CharField(_("client id"), max_length=64, db_index=True)
     user_id = models.CharField(_("user id"), max_length=255, db_index=True)
-    device_id = models.BigIntegerField(_("device id"), null=True)
+    device_id = models.BigIntegerField(_("device id"), null=True, db_index=True)
     address = models.CharField(_("address"), max_length=64, blank=True, default="")
     network = models.CharField(max_length=64, blank=True, default="", db_index=True)
     app_version = models.CharField(_("app version"), max_length=64, blank=True, default="")
     platform = models.CharField(_("platform"), max_length=64, blank=True, default="")
     acknowledged = models.CharField(_("acknowledged"), max_length=64, blank=True, default="")
     behind = models.BooleanField(_("behind"), default=False)
+    joined = models.CharField(_("connected at position"), max_length=64, blank=True, default="")
+    reached = models.CharField(_("process served up to"), max_length=64, blank=True, default="")
+    stopped = models.CharField(_("served only up to"), max_length=64, blank=True, default="")
+    caught_up = models.BooleanField(_("caught up"), default=False)
+    tables = models.JSONField(_("tables asked for"), null=True)
+    asked = models.JSONField(_("audiences asked for"), null=True)
+    granted = models.JSONField(_("audiences of the credential"), null=True)
     connected_at = models.DateTimeField(_("connected at"), default=timezone.now)
     seen_at = models.DateTimeField(_("seen at"), default=timezone.now, db_index=True)
 

@@ -21,9 +21,11 @@ from realtime import hints, keeping, rechecking
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.database import for_relay
+from realtime.departures import Departures
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from realtime.notices import Notices
+from realtime.seen import Seen
 from sync.cursor import Position
 from sync.models import SyncLog
 from sync.reading import Tail, tail
@@ -44,6 +46,7 @@ class Relay:
         self.id = uuid.uuid4()
         self.position: Position | None = None
         self.connections: set[Connection] = set()
+        self.departures = Departures()
         self.members_changed = asyncio.Event()
         self.looks = 0
         """How often it has looked at the log."""
@@ -93,7 +96,7 @@ class Relay:
 
     def join(self, connection: Connection) -> None:
         """Make a connection hear what comes after the present position."""
-        connection.position = self.position
+        connection.joined = connection.position = self.position
         self.connections.add(connection)
         self.members_changed.set()
 
@@ -102,8 +105,10 @@ class Relay:
         return self._noticed.get(str(user.pk), 0) > look
 
     def leave(self, connection: Connection) -> None:
-        """Make a connection hear nothing more."""
-        self.connections.discard(connection)
+        """Make a connection hear nothing more; how far it came is kept."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.departures.note(Seen.of(self, connection), self.position)
         self.members_changed.set()
 
     def message(self, frame: Frame, audience: str | None, client_id: str | None) -> None:

@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from realtime.addresses import counted_as
+from sync.cursor import Position
 
 if TYPE_CHECKING:
     from realtime.connection import Connection
@@ -29,6 +30,17 @@ class Seen:
     connected_at: datetime.datetime
     acknowledged: str
     behind: bool
+    joined: str = ""
+    """The cursor of where the log ended when the client came."""
+    stopped: str = ""
+    """The cursor up to which it was served, where that is not as far as its relay has come."""
+    caught_up: bool = False
+    """Whether everything before has been sent as well."""
+    tables: tuple[str, ...] | None = None
+    asked: tuple[str, ...] | None = None
+    """The audiences that the client chose of those it may hear; None for all."""
+    granted: tuple[str, ...] | None = None
+    """The audiences that the credential is good for; None for all."""
 
     @classmethod
     def of(cls, relay: Relay, connection: Connection) -> Seen | None:
@@ -48,9 +60,25 @@ class Seen:
             connected_at=connection.connected_at,
             acknowledged=connection.acknowledged or "",
             behind=connection.behind,
+            joined=_cursor(connection.joined),
+            stopped=_cursor(connection.position) if connection.is_stopped else "",
+            caught_up=connection.caught_up,
+            tables=_sorted(connection.tables),
+            asked=_sorted(connection.asked),
+            granted=_sorted(identity.grant.audiences),
         )
 
     def is_somebody_else(self, other: Seen) -> bool:
         """Tell whether this is more than the same client having come further."""
-        here = dataclasses.replace(self, acknowledged="", behind=False)
-        return here != dataclasses.replace(other, acknowledged="", behind=False)
+        return self._without_progress() != other._without_progress()
+
+    def _without_progress(self) -> Seen:
+        return dataclasses.replace(self, acknowledged="", behind=False, stopped="", caught_up=False)
+
+
+def _cursor(position: Position | None) -> str:
+    return "" if position is None else position.cursor
+
+
+def _sorted(names: frozenset[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(sorted(names))

@@ -7,6 +7,7 @@ import datetime
 import json
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from realtime.codes import CloseCode
@@ -93,8 +94,14 @@ class FillingTransport(RecordingTransport):
         self.unsent += len(frame.text)
 
 
+SOMEBODY = SimpleNamespace(pk="somebody")
+"""A user of whom a test needs no more than that there is one."""
+
+
 def connection_of(user: Any = None, *audiences: str, client_id: str = "laptop") -> Connection:
-    """Return a connection that hears the audiences, with a `RecordingTransport`."""
+    """Return a connection that hears the audiences, with a `RecordingTransport`: somebody's, where
+    it does not matter whose."""
+    user = SOMEBODY if user is None else user
     heard = frozenset(audiences or ["everyone"])
     connection = Connection(RecordingTransport())
     connection.identity = Identity(user, client_id, heard, grant_of(user))

@@ -390,7 +390,7 @@ async def test_a_client_is_warned_and_sent_away_when_its_token_ends(open_client,
     _, token = await off_loop(known, ada, expires_at=loop.now + HOUR)
     _, later = await off_loop(known, ada, expires_at=loop.now + 2 * HOUR)
     client = await open_client()
-    client.conversation._expiry = Expiry(client.connection, loop.clock, loop.call_later)
+    client.conversation._arrival._expiry = Expiry(client.connection, loop.clock, loop.call_later)
     await client.say(Hello(token=token))
     loop.advance(3541)
     assert client.messages[-1]["type"] == "token_expiring"
@@ -407,7 +407,7 @@ async def test_the_timer_ends_with_the_connection(open_client, ada):
     loop.now = timezone.now()
     _, token = await off_loop(known, ada, expires_at=loop.now + HOUR)
     client = await open_client()
-    client.conversation._expiry = Expiry(client.connection, loop.clock, loop.call_later)
+    client.conversation._arrival._expiry = Expiry(client.connection, loop.clock, loop.call_later)
     await client.say(Hello(token=token))
     assert len(loop.waiting) == 1
     await client.conversation.end()

@@ -207,7 +207,7 @@ def most_statements(rows):
 
 def statements(*args):
     with CaptureQueriesContext(database) as found:
-        keeping._store(uuid.UUID(int=1), *args)
+        keeping._store(uuid.UUID(int=1), *args, "")
     return len(found)
 
 

@@ -85,7 +85,7 @@ class Client(models.Model):
     with its `Presence`.
     """
 
-    client_id = models.CharField(_("client id"), max_length=64, unique=True)
+    client_id = ExactCharField(_("client id"), max_length=64, unique=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -125,8 +125,8 @@ class Presence(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     relay = models.UUIDField(_("server process"), db_index=True)
-    client_id = models.CharField(_("client id"), max_length=64, db_index=True)
-    user_id = models.CharField(_("user id"), max_length=255, db_index=True)
+    client_id = ExactCharField(_("client id"), max_length=64, db_index=True)
+    user_id = ExactCharField(_("user id"), max_length=255, db_index=True)
     device_id = models.BigIntegerField(_("device id"), null=True, db_index=True)
     address = models.CharField(_("address"), max_length=64, blank=True, default="")
     network = models.CharField(max_length=64, blank=True, default="", db_index=True)

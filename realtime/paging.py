@@ -72,15 +72,13 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
 
     The pages have no cursors: one stands for all that a connection hears.
     """
+
+    def heard() -> frozenset[str]:
+        return audiences & connection.audiences
+
     start: Start = None
     while not connection.transport.is_closing:
-        page = await read(
-            connection,
-            start,
-            upto,
-            lambda: audiences & connection.audiences,
-            tables=connection.tables,
-        )
+        page = await read(connection, start, upto, heard, tables=connection.tables)
         if page.reset:
             return False
         # The last page says what the client holds: not what was lost, even if it was gained again.

@@ -117,7 +117,7 @@ class Client(models.Model):
         verbose_name_plural = _("clients")
 
     def __str__(self) -> str:
-        return self.client_id
+        return str(self.client_id)
 
 
 class Presence(models.Model):
@@ -150,7 +150,7 @@ class Presence(models.Model):
         verbose_name_plural = _("connections")
 
     def __str__(self) -> str:
-        return self.client_id
+        return str(self.client_id)
 
 
 class Right(models.Model):

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
-from realtime import paging, rights
+from realtime import access, paging, rights
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
@@ -20,6 +20,7 @@ from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
+from realtime.rights_history import difference
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
 from tests.support.replica import Replica
@@ -412,6 +413,36 @@ async def test_a_client_that_names_nothing_gets_what_was_gained_but_not_sent_bef
     await back.hello(cursor=back.replica.cursor)
     await back.done()
     await assert_equal_to_the_database(back)
+
+
+async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_forgotten(
+    make_spoken, group, monkeypatch
+):
+    """The `welcome` would tell the client to forget what was sent to it just before."""
+    await off_loop(join, group)
+    await off_loop(memo, group, "mine again")
+    away = await make_spoken()
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(leave, group)
+    back = await make_spoken(away.replica)
+    back.replica.held = None
+    is_first = True
+
+    async def gain_meanwhile(function, *args):
+        nonlocal is_first
+        found = await in_database(function, *args)
+        if function is difference and is_first:
+            is_first = False
+            await off_loop(join, group)
+            messages = await back.done()
+            assert [m["gained"] for m in messages if m["type"] == "audiences"] == [[group.name]]
+        return found
+
+    monkeypatch.setattr(access, "in_database", gain_meanwhile)
+    await back.hello(cursor=back.replica.cursor)
+    await back.done()
+    assert back.replica.state == await off_loop(database_state, back.connection.permitted)
 
 
 async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spoken, group):

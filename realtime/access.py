@@ -97,7 +97,10 @@ class Access:
             return Difference(frozenset(held) - permitted, permitted - frozenset(held))
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
-        return await in_database(difference, connection.identity.user, permitted, start)
+        found = await in_database(difference, connection.identity.user, permitted, start)
+        if connection.permitted != permitted:  # what was gained meanwhile must not be forgotten
+            return await self.made_up(start, held)
+        return found
 
     def _change(self, change: Difference) -> None:
         if not change:

@@ -105,9 +105,15 @@ class Connection:
         return self.is_held or self.behind
 
     @property
+    def gives_cursors(self) -> bool:
+        """Whether what the client is sent may have cursors: not while anything that it was told it
+        has gained is still to be sent, for it may not say later that it lacks that."""
+        return self.caught_up and not self.gaining
+
+    @property
     def cursor(self) -> str | None:
         """The cursor the client may store now, or None while it does not hold everything."""
-        if not self.caught_up or self.is_stopped or self.position is None:
+        if not self.gives_cursors or self.is_stopped or self.position is None:
             return None
         return self.position.cursor
 
@@ -217,7 +223,7 @@ class Connection:
             yield part
 
     def _send_live(self, events: list[LiveEvent]) -> None:
-        frames = [e.frame if self.caught_up else e.frame_without_cursor for e in events]
+        frames = [e.frame if self.gives_cursors else e.frame_without_cursor for e in events]
         if len(frames) > 1:
             frames = [Frame(_BATCH.format(",".join(frame.text for frame in frames)))]
         self.transport.send(frames[0])

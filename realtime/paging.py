@@ -56,7 +56,8 @@ async def send_pages(
         if is_anew:
             page, is_anew = dataclasses.replace(page, reset=True), False
         connection.caught_up = with_cursor and not page.has_more
-        connection.send(sync_response(page, with_cursor=with_cursor))
+        shows_cursor = with_cursor and not connection.gaining
+        connection.send(sync_response(page, with_cursor=shows_cursor))
         start = page.position
         if page.has_more:
             if not await drained(connection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -11,14 +12,15 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
-from realtime import paging, rights
+from realtime import access, paging, rights
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
 from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
-from realtime.models import Device
+from realtime.models import Device, Right
 from realtime.refreshing import refresh
+from realtime.rights_history import difference
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
 from tests.support.replica import Replica
@@ -378,6 +380,69 @@ async def test_a_simple_client_that_was_away_starts_anew_once(running, token, gr
     assert replica.resets == 2
     assert replica.state == await off_loop(database_state, {"everyone"})
     await simple.conversation.end()
+
+
+async def test_a_client_that_names_nothing_gets_what_was_gained_but_not_sent_before_it_left(
+    make_spoken, group, monkeypatch
+):
+    """A cursor that it stored meanwhile would say that it holds what was gained before."""
+    await off_loop(memo, group, "old")
+    spoken = await make_spoken()
+    await spoken.arrive()
+    sent_from = asyncio.Event()
+
+    async def write_or_stop(function, connection, start, asked, **limits):
+        if asked == {group.name}:
+            sent_from.set()
+            await asyncio.Event().wait()
+        found = await in_database(function, connection, start, asked, **limits)
+        await off_loop(Team.objects.create, name="live")
+        return found
+
+    monkeypatch.setattr(paging, "in_database", write_or_stop)
+    await off_loop(join, group)
+    await asyncio.wait_for(sent_from.wait(), 20)
+    for message in spoken.connection.transport.messages:
+        spoken.replica.take(message)
+    await spoken.conversation.end()
+    assert "live" in text_of(spoken.replica.received[-1])
+    monkeypatch.undo()
+    long_ago = timezone.now() - timedelta(hours=1)
+    await off_loop(Right.objects.filter(audience=group.name).update, gained_at=long_ago)
+    back = await make_spoken(spoken.replica)
+    await back.hello(cursor=back.replica.cursor)
+    await back.done()
+    await assert_equal_to_the_database(back)
+
+
+async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_forgotten(
+    make_spoken, group, monkeypatch
+):
+    """The `welcome` would tell the client to forget what was sent to it just before."""
+    await off_loop(join, group)
+    await off_loop(memo, group, "mine again")
+    away = await make_spoken()
+    await away.arrive()
+    await away.conversation.end()
+    await off_loop(leave, group)
+    back = await make_spoken(away.replica)
+    back.replica.held = None
+    is_first = True
+
+    async def gain_meanwhile(function, *args):
+        nonlocal is_first
+        found = await in_database(function, *args)
+        if function is difference and is_first:
+            is_first = False
+            await off_loop(join, group)
+            messages = await back.done()
+            assert [m["gained"] for m in messages if m["type"] == "audiences"] == [[group.name]]
+        return found
+
+    monkeypatch.setattr(access, "in_database", gain_meanwhile)
+    await back.hello(cursor=back.replica.cursor)
+    await back.done()
+    assert back.replica.state == await off_loop(database_state, back.connection.permitted)
 
 
 async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spoken, group):

@@ -92,7 +92,12 @@ async def _page(
     connection: Connection, start: Start, upto: Position, without: frozenset[str]
 ) -> Page:
     return await read(
-        connection, start, upto, lambda: connection.audiences - without, tables=connection.tables
+        connection,
+        start,
+        upto,
+        lambda: connection.audiences - without,
+        tables=connection.tables,
+        without=without,
     )
 
 
@@ -104,17 +109,26 @@ async def read(
     *,
     limit: int | None = None,
     tables: frozenset[str] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Page:
     """Read a page that holds nothing the connection may not hear: rights are looked up after the
     reading, and where some were lost, the page is read anew."""
     while True:
         asked, question = audiences(), connection.ask()
+        sent = without & connection.audiences
         page, confirmed = await in_database(
-            _page_and_rights, connection, start, asked, limit=limit, tables=tables, upto=upto
+            _page_and_rights,
+            connection,
+            start,
+            asked,
+            limit=limit,
+            tables=tables,
+            upto=upto,
+            without=sent,
         )
         connection.on_confirmed(confirmed, question)
         # Its own answer counts as well: a newer one may be from before the page was read.
-        if asked <= connection.permitted & confirmed.audiences:
+        if asked | sent <= connection.permitted & confirmed.audiences:
             return page
 
 

@@ -59,23 +59,26 @@ def changes_since(
     limit: int | None = None,
     tables: Collection[str] | None = None,
     upto: Position | None = None,
+    without: Collection[str] = (),
 ) -> Page:
     """Return the next page of the newest entries per record, in the order of the log.
 
     `start` is a position, a point in time (every change published at or after it) or None for a
     snapshot. `upto` ends the pages at a position instead of at the end of the log, which is then
     not published anew. A page never splits a transaction unless that alone exceeds a page.
+    `without` are audiences whose records the reader has been sent already: their changes are left
+    out, and so is that a record has moved from another audience to one of them.
     """
     end = upto or publish()
     begin = _Begin(0, end.seq) if start is None else _begin(start, end)
     size = min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT)
     if begin is not None:
-        page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+        page = _page(_entries(begin, end, audiences, tables, without), end, size, begin)
         # Only now: what was removed while the page was read is missing from it.
         if start is None or begin.floor >= _horizon():
             return page
     begin = _Begin(0, end.seq)
-    page = _page(_entries(begin, end, audiences, tables), end, size, begin)
+    page = _page(_entries(begin, end, audiences, tables, without), end, size, begin)
     return dataclasses.replace(page, reset=True)
 
 
@@ -155,16 +158,24 @@ def _horizon() -> int:
 
 
 def _entries(
-    begin: _Begin, end: Position, audiences: Iterable[str], tables: Collection[str] | None
+    begin: _Begin,
+    end: Position,
+    audiences: Iterable[str],
+    tables: Collection[str] | None,
+    without: Iterable[str],
 ) -> SyncLogQuerySet:
-    """Return the newest entry of each record; that a record moved away is left out where it is
-    still heard by another of the audiences, for it would take away what a later entry gave."""
-    log = SyncLog.objects.using(conf().DATABASE)
-    heard = log.filter(latest=True, seq__lte=end.seq, audience__in=sorted(set(audiences)))
-    later = heard.filter(
-        table=OuterRef("table"), record_id=OuterRef("record_id"), seq__gt=OuterRef("seq")
-    )
-    found = heard.filter(~Q(cause=MOVED) | ~Exists(later), seq__gt=begin.after)
+    """Return the newest entry of each record in each audience, but not that one moved away to an
+    audience that was sent already: it would take away what the reader was given."""
+    newest = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__lte=end.seq)
+    found = newest.filter(seq__gt=begin.after, audience__in=sorted(set(audiences)))
+    if without:
+        later = newest.filter(
+            table=OuterRef("table"),
+            record_id=OuterRef("record_id"),
+            seq__gt=OuterRef("seq"),
+            audience__in=sorted(set(without)),
+        )
+        found = found.filter(~Q(cause=MOVED) | ~Exists(later))
     if begin.floor > begin.after:
         found = found.exclude(action=SyncLog.Action.DELETE, seq__lte=begin.floor)
     return found if tables is None else found.filter(table__in=sorted(set(tables)))
@@ -180,9 +191,21 @@ def _page(entries: SyncLogQuerySet, end: Position, limit: int, begin: _Begin) ->
         is_full = len(rows) >= limit or size > conf().PAGE_BYTES
         if is_full and _leads_beyond(rows, begin.since):
             rows = _whole_transactions(rows, row, begin.since)
-            return Page(rows, Position.between_pages(end, rows[-1], begin.floor), True)
+            position = Position.between_pages(end, rows[-1], begin.floor)
+            return Page(_at_rest(rows), position, True)
         rows.append(row)
-    return Page(rows, end, False)
+    return Page(_at_rest(rows), end, False)
+
+
+def _at_rest(rows: list[SyncLog]) -> list[SyncLog]:
+    """Leave out that a record moved away where the page itself has what it became.
+
+    A later page would not do: by then its audience may have been lost.
+    """
+    newest = {(row.table, row.record_id): row.seq for row in rows}
+    return [
+        row for row in rows if row.cause != MOVED or newest[row.table, row.record_id] == row.seq
+    ]
 
 
 def _whole_transactions(

@@ -81,6 +81,9 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
         )
         if page.reset:
             return False
+        audiences &= connection.audiences  # what was lost meanwhile is not held by these pages
+        if not audiences:
+            return True
         connection.send(sync_response(page, with_cursor=False, audiences=audiences))
         if not page.has_more or not await drained(connection):
             return True

@@ -169,7 +169,7 @@ def _entries(
     newest = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__lte=end.seq)
     found = newest.filter(seq__gt=begin.after, audience__in=sorted(set(audiences)))
     if without:
-        later = newest.filter(
+        later = newest.exclude(action=SyncLog.Action.DELETE).filter(
             table=OuterRef("table"),
             record_id=OuterRef("record_id"),
             seq__gt=OuterRef("seq"),

@@ -229,7 +229,7 @@ class ProofClient(HubClient):
         await super().send(message)
 
     def _observe(self, raw: str, message: Message) -> None:
-        self.log.append((time.monotonic(), "<<< " + raw.replace("x"*100, "")[:3000]))
+        self.log.append((time.monotonic(), "<<< " + raw.replace("x"*100, "")[:30000]))
         self.counts["frames"] += 1
         changes = [(one["audience"], one["transaction"]) for one in _changes(message)]
         self.counts["changes received"] += len(changes)

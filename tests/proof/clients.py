@@ -102,6 +102,7 @@ class ProofClient(HubClient):
     def forget(self) -> None:
         """Drop the replica."""
         self.cursor = self._since = self.held = self._fresh = None
+        self._is_whole = False
         self.state.clear()
         self._of.clear()
 

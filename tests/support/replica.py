@@ -24,6 +24,8 @@ class Replica:
         self.held: set[str] | None = None
         """The audiences that the store holds everything of, once the hub has named any."""
         self._heard: set[str] = set()
+        self._gaining: set[str] = set()
+        self._is_whole = False
         self._of: dict[tuple[str, str], str] = {}
         self.received: list[Message] = []
         self.resets = 0
@@ -37,6 +39,7 @@ class Replica:
         """Forget what belonged to the former connection; a half-filled fresh store is one such, and
         with it the cursor of its pages."""
         self.caught_up = False
+        self._gaining.clear()
         if self._fresh is not None:
             self.cursor = None
         self._fresh = None
@@ -69,6 +72,7 @@ class Replica:
             return
         self._heard = set(message["audiences"])
         lost = set(message.get("lost", ()))
+        self._gaining = (self._gaining - lost) | set(message.get("gained", ()))
         if self.held is not None:
             self.held -= lost
         for store in (self.state, self._fresh or {}):
@@ -87,9 +91,13 @@ class Replica:
             return
         if "audiences" in page:
             self.held = (self.held or set()) | set(page["audiences"])
+            self._gaining -= set(page["audiences"])
             return
-        if self._heard and (self.held is None or self._fresh is not None):
-            self.held = set(self._heard)
+        if "cursor" not in page:
+            return  # what was missed while a snapshot is not complete, which this does not complete
+        if self._heard and (not self._is_whole or self._fresh is not None):
+            self.held = self._heard - self._gaining
+        self._is_whole = True
         self.caught_up = True
         if self._fresh is not None:
             self.state, self._fresh = self._fresh, None

@@ -29,8 +29,7 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     """
     request = _continued(connection, request)
     await relay.refresh()
-    await _caught_up(relay, connection)
-    if not await drained(connection):
+    if not await _is_even(relay, connection):
         return
     upto = hold(relay, connection)
     try:
@@ -77,8 +76,7 @@ async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> 
     """Send everything of audiences that the connection has not heard so far, and hear them."""
     with or_goodbye(connection):
         await relay.refresh()
-        await _caught_up(relay, connection)
-        if not await drained(connection):
+        if not await _is_even(relay, connection):
             return
         upto = hold(relay, connection)
         gained &= connection.permitted  # what was lost again meanwhile is not heard
@@ -117,10 +115,17 @@ async def drain(relay: Relay, connection: Connection) -> None:
         await send_pages(relay, connection, start, upto, with_cursor=caught_up)
 
 
-async def _caught_up(relay: Relay, connection: Connection) -> None:
-    """Holding ends being behind; what was not sent live must have been sent from the log."""
-    while connection.behind and not connection.transport.is_closing:
+async def _is_even(relay: Relay, connection: Connection) -> bool:
+    """Wait until a client has room and was sent everything up to the relay's position; tell whether
+    it got there.
+
+    Holding ends being behind, so nothing may be awaited between this and holding.
+    """
+    while await drained(connection):
+        if not connection.behind:
+            return True
         await drain(relay, connection)
+    return False
 
 
 async def _asked_page(connection: Connection, request: Request, upto: Position) -> Page:

@@ -166,18 +166,11 @@ class Proof:
         self._written = sum(
             one.counts["committed"] + one.counts["rolled back"] for one in self._writers
         )
-        self._mark("wrote")
         await self._look(is_last=is_last)
-        self._mark("looked")
         for roamer in self._roamers:
             roamer.rests = roamer.keeps_away = False
         if self._size.prunes and not is_last:
             await off_loop(self._maintain)
-
-    def _mark(self, what):
-        now = time.monotonic()
-        print(what, round(now - getattr(self, "_t", now), 2), self.steps, flush=True)
-        self._t = now
 
     def _maintain(self) -> None:
         """Forget much of the log now and then, and call what is left by another name."""
@@ -226,12 +219,12 @@ class Proof:
         self, client: ProofClient, states: dict[str, State]
     ) -> list[tuple[str, str]]:
         held = self._permitted(client)
-        if client.manner.narrows and client.asked is not None:
-            held &= client.asked
         if not held:
             return [("records kept after loss", f"{client.name} is open")] if client.is_open else []
         if not client.is_open:
             return [("permitted records missing", f"{client.name} is not connected")]
+        if client.manner.narrows and client.asked is not None:
+            held &= client.asked
         wanted: State = {}
         for audience in held:
             wanted |= states[audience]

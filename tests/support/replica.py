@@ -37,9 +37,10 @@ class Replica:
 
     def begin_connection(self) -> None:
         """Forget what belonged to the former connection; a half-filled fresh store is one such, and
-        with it the cursor of its pages."""
+        with it the cursor of its pages, and so is what pages of gained audiences have brought."""
         self.caught_up = False
-        self._gaining.clear()
+        self._remove_all_of(self._gaining)
+        self._gaining = set()
         if self._fresh is not None:
             self.cursor = None
         self._fresh = None
@@ -75,8 +76,11 @@ class Replica:
         self._gaining = (self._gaining - lost) | set(message.get("gained", ()))
         if self.held is not None:
             self.held -= lost
+        self._remove_all_of(lost)
+
+    def _remove_all_of(self, audiences: set[str]) -> None:
         for store in (self.state, self._fresh or {}):
-            for key in [key for key in store if self._of.get(key) in lost]:
+            for key in [key for key in store if self._of.get(key) in audiences]:
                 del store[key]
 
     def _take_page(self, page: Message) -> None:
@@ -88,6 +92,7 @@ class Replica:
         for change in page["changes"]:
             self._apply(change)
         if page["hasMore"]:
+            self._gaining |= set(page.get("audiences", ()))
             return
         if "audiences" in page:
             self.held = (self.held or set()) | set(page["audiences"])

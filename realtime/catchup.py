@@ -9,6 +9,7 @@ from realtime.encoding import sync_response
 from realtime.errors import Forbidden
 from realtime.paging import (
     drained,
+    hear_all,
     hold,
     let_go,
     or_goodbye,
@@ -31,6 +32,10 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     await relay.refresh()
     if not await _is_even(relay, connection):
         return
+    if connection.is_due:
+        await settle(relay, connection)
+        if not await _is_even(relay, connection):
+            return
     upto = hold(relay, connection)
     try:
         page = await _asked_page(connection, request, upto)
@@ -72,6 +77,14 @@ async def resume(
         await send_pages(relay, connection, start, upto, without=gained)
 
 
+async def settle(relay: Relay, connection: Connection) -> None:
+    """Send what follows from changes of the rights, unless that has been done."""
+    if connection.is_outdated:
+        await _start_anew(relay, connection)
+    elif connection.gaining:
+        await gain(relay, connection, connection.gaining)
+
+
 async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> None:
     """Send everything of audiences that the connection has not heard so far, and hear them."""
     with or_goodbye(connection):
@@ -88,15 +101,14 @@ async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> 
             await send_pages(relay, connection, None, upto, is_anew=True)
 
 
-async def start_anew(relay: Relay, connection: Connection) -> None:
+async def _start_anew(relay: Relay, connection: Connection) -> None:
     """Send everything the connection may hear, to replace what its client holds."""
     with or_goodbye(connection):
         await relay.refresh()
         if not await drained(connection):
             return
         upto = hold(relay, connection)
-        connection.audiences = connection.permitted
-        connection.gaining = frozenset()
+        hear_all(connection)
         connection.is_told = True
         await send_pages(relay, connection, None, upto, is_anew=True)
 

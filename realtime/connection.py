@@ -59,6 +59,8 @@ class Connection:
         """What it hears now."""
         self.gaining: frozenset[str] = frozenset()
         """What it may hear as well, once what lies before has been sent."""
+        self.is_outdated = False
+        """Whether the client is to replace all that it holds, for its rights have changed."""
         self.knows_audiences = False
         """Whether the client said `hello`, and so can be told to forget a single audience."""
         self.is_told = False
@@ -96,7 +98,13 @@ class Connection:
         """The cursor the client may store now, or None while it does not hold everything."""
         if not self.caught_up or self.is_held or self.behind or self.position is None:
             return None
-        return self.position.cursor
+        return None if self.is_due else self.position.cursor
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the client has yet to be sent what follows from a change of its rights. A cursor
+        from after that change would say that it was."""
+        return self.is_outdated or bool(self.gaining)
 
     def hears(self, event: LiveEvent) -> bool:
         """Tell whether an event is this connection's."""
@@ -204,7 +212,8 @@ class Connection:
             yield part
 
     def _send_live(self, events: list[LiveEvent]) -> None:
-        frames = [e.frame if self.caught_up else e.frame_without_cursor for e in events]
+        is_entitled = self.caught_up and not self.is_due
+        frames = [e.frame if is_entitled else e.frame_without_cursor for e in events]
         if len(frames) > 1:
             frames = [Frame(_BATCH.format(",".join(frame.text for frame in frames)))]
         self.transport.send(frames[0])

@@ -50,11 +50,13 @@ async def send_pages(
         if page.reset:  # perhaps because the relay itself had fallen below the horizon
             await relay.refresh()
             upto, without = hold(relay, connection), frozenset()
+            hear_all(connection)
             page = await _page(connection, start, upto, without)
         if is_anew:
             page, is_anew = dataclasses.replace(page, reset=True), False
         connection.caught_up = with_cursor and not page.has_more
-        connection.send(sync_response(page, with_cursor=with_cursor))
+        is_entitled = with_cursor and not connection.is_due
+        connection.send(sync_response(page, with_cursor=is_entitled))
         start = page.position
         if page.has_more:
             if not await drained(connection):
@@ -174,6 +176,13 @@ async def drained(connection: Connection) -> bool:
         connection.goodbye(CloseCode.SLOW, "The client does not read what it is sent.")
         return False
     return not connection.transport.is_closing
+
+
+def hear_all(connection: Connection) -> None:
+    """Hear all that may be heard, for everything is about to be sent."""
+    connection.audiences = connection.permitted
+    connection.gaining = frozenset()
+    connection.is_outdated = False
 
 
 def hold(relay: Relay, connection: Connection) -> Position:

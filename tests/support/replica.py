@@ -98,7 +98,7 @@ class Replica:
             self.held = (self.held or set()) | set(page["audiences"])
             self._gaining -= set(page["audiences"])
             return
-        if "cursor" not in page:
+        if "cursor" not in page and self._fresh is None:
             return  # what was missed while a snapshot is not complete, which this does not complete
         if self._heard and (not self._is_whole or self._fresh is not None):
             self.held = self._heard - self._gaining

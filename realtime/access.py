@@ -79,7 +79,7 @@ class Access:
         connection = self._connection
         permitted = connection.permitted
         if held is not None:
-            return Difference(frozenset(held) - permitted, permitted - frozenset(held))
+            return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
         return await in_database(difference, connection.identity.user, permitted, start)

@@ -71,6 +71,8 @@ async def resume(
     everything."""
     with or_goodbye(connection):
         await relay.refresh()
+        if not await _is_even(relay, connection):
+            return
         upto = hold(relay, connection)
         if gained and not await send_snapshot(connection, gained, upto):
             start, gained = None, frozenset()

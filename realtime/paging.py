@@ -83,10 +83,10 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
         )
         if page.reset:
             return False
-        audiences &= connection.audiences  # what was lost meanwhile is not held by these pages
-        if not audiences:
+        heard = audiences & connection.audiences  # what was lost is not held by these pages
+        if not heard:
             return True
-        connection.send(sync_response(page, with_cursor=False, audiences=audiences))
+        connection.send(sync_response(page, with_cursor=False, audiences=heard))
         if not page.has_more or not await drained(connection):
             return True
         start = page.position

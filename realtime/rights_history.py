@@ -61,11 +61,17 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
 class Difference:
     """What a client that was away has to forget, and what it has to be sent from zero on.
 
-    An audience in both is to be forgotten and then sent anew.
+    What is gained is to be forgotten first: pages that were cut short, or live events, may have
+    brought records of it that are gone by now.
     """
 
     lost: frozenset[str] = frozenset()
     gained: frozenset[str] = frozenset()
+
+    @classmethod
+    def between(cls, held: frozenset[str], permitted: frozenset[str]) -> Difference:
+        """Return how what a client holds differs from what it may hear."""
+        return cls(held ^ permitted, permitted - held)
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.gained)
@@ -86,15 +92,14 @@ def difference(
     if not rows:
         return Difference()
     surely = _surely_known(start)
-    held = {r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, surely)}
+    held = frozenset(r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, surely))
     added = {
-        r.audience: r
+        r.audience
         for r in rows
         if r.lost_at is None and r.gained_at and not _is_over(r.gained, start, surely)
     }
-    gained = permitted & added.keys()
-    again = {name for name in gained if name in held or not _is_later(added[name].gained, start)}
-    return Difference(frozenset(held - permitted | again), gained)
+    gained = permitted & added
+    return Difference(held - permitted | gained, gained)
 
 
 def _surely_known(start: Position | datetime.datetime) -> datetime.datetime | None:
@@ -117,8 +122,3 @@ def _is_over(
     if surely is None or time >= surely:
         return False
     return isinstance(start, datetime.datetime) or seq < start.whole_up_to
-
-
-def _is_later(at: Moment, start: Position | datetime.datetime) -> bool:
-    time, seq = at
-    return time > start if isinstance(start, datetime.datetime) else seq > start.whole_up_to

@@ -105,7 +105,7 @@ class Roamer:
         """Clear away what is left of a connection."""
         client = self.client
         client.read_on()
-        await client.drop()
+        await client.leave(drops=True)
         news = client.ended[self._known_end :]
         self._known_end = len(client.ended)
         if any(closed.code >= 4500 for closed in news):

@@ -76,7 +76,6 @@ class ProofClient(HubClient):
         self.asked: frozenset[str] | None = None
         self.credential = ""
         self.judged = 0
-        self.log = []
         self._chance = random.Random(seed)
         self._since: str | None = None
         self._told: set[str] | None = None
@@ -223,14 +222,10 @@ class ProofClient(HubClient):
         code = socket.close_code or 1006
         if not self._leaves and not self._failure:
             now = time.monotonic()
-            self.ended.append(Closed(self.name, self.credential, self._began, now, code))
-
-    async def send(self, message):
-        self.log.append((time.monotonic(), ">>> " + str(message)[:400]))
-        await super().send(message)
+            is_slow = self.manner.reads_slowly
+            self.ended.append(Closed(self.name, self.credential, self._began, now, code, is_slow))
 
     def _observe(self, raw: str, message: Message) -> None:
-        self.log.append((time.monotonic(), "<<< " + raw.replace("x"*100, "")[:30000]))
         self.counts["frames"] += 1
         changes = [(one["audience"], one["transaction"]) for one in _changes(message)]
         self.counts["changes received"] += len(changes)

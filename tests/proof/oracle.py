@@ -53,6 +53,8 @@ class Closed:
     since: float
     at: float
     code: int
+    is_slow: bool = False
+    """Whether the client may not have read how it was closed before the hub gave up waiting."""
 
 
 class Oracle:
@@ -90,7 +92,6 @@ class Oracle:
                 self._visible[value].add((audience, commit.moment.place))
             for change in commit.rights:
                 self.rights.apply(change, commit.moment)
-        self.history = getattr(self, "history", []) + waiting
         return bool(waiting)
 
     def judge(self, sent: Sent) -> None:
@@ -109,11 +110,8 @@ class Oracle:
 
     def judge_end(self, closed: Closed) -> None:
         """Tell whether the hub had a reason to end a connection."""
-        is_slow = closed.code == 4001
-        has_nothing = closed.code in (4501, 4503) and self.rights.had_nothing(
-            closed.credential, closed.since, closed.at
-        )
-        if is_slow or has_nothing:
+        lost_all = closed.code in (4501, 4503) or (closed.code == 1006 and closed.is_slow)
+        if lost_all and self.rights.had_nothing(closed.credential, closed.since, closed.at):
             self.counts[f"closed with {closed.code}"] += 1
         else:
             self.complain("unexpected close", f"{closed.client} was closed with {closed.code}")

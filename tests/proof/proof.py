@@ -31,7 +31,6 @@ ALLOWANCE: Final = 1.1 * RECHECK_INTERVAL + TICK + 3.0
 """Seconds for which a loss that nobody announced may go unnoticed; the last three are for a
 machine that has other things to do."""
 
-QUIET_SECONDS: Final = 12.0
 POLL_SECONDS: Final = 0.1
 ROUND: Final = 120
 """Transactions between two looks at all replicas."""
@@ -82,7 +81,8 @@ class Size:
     users: int = 5
     teams: int = 4
     writers: int = 3
-    prunes: bool = True
+    quiet: float = 40.0
+    """Seconds after which what has not come counts as missing."""
     stops_at_first: bool = False
 
 
@@ -169,7 +169,7 @@ class Proof:
         await self._look(is_last=is_last)
         for roamer in self._roamers:
             roamer.rests = roamer.keeps_away = False
-        if self._size.prunes and not is_last:
+        if not is_last:
             await off_loop(self._maintain)
 
     def _maintain(self) -> None:
@@ -193,7 +193,7 @@ class Proof:
         await eventually(lambda: not SyncLog.objects.pending().exists())
         await off_loop(self._catch_up)
         states = await off_loop(self._states)
-        deadline = time.monotonic() + QUIET_SECONDS
+        deadline = time.monotonic() + self._size.quiet
         while time.monotonic() < deadline:
             if not any(self._differences(one.client, states) for one in staying):
                 break

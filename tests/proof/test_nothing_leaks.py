@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from tests.proof.proof import VIOLATIONS, Proof, Size, hub_options
+from tests.proof.proof import Proof, Size, hub_options
 from tests.support.environment import database_kind
 
 STEPS = int(os.environ.get("HUB_TEST_PROOF_STEPS", "300"))
@@ -28,14 +28,6 @@ async def test_no_client_is_sent_what_its_user_may_not_hear_nor_misses_what_it_m
     print(f"The seed is {seed}.")
     proof = Proof([hub.ws_url for hub in hubs], Size(STEPS), seed)
     figures = await proof.run()
-    print(dict(figures))
-    import sys; sys.path.insert(0, "/tmp"); import proof_debug; proof_debug.dump(proof, "/tmp/proof_dump.txt")
-    for r in proof._roamers:
-        for e in r.client.ended: print(e)
-        r.client.log.sort(key=lambda x: x[0])
-        __import__("pathlib").Path(f"/tmp/proof_client_{r.client.name.split()[1]}.txt").write_text("\n".join(f"{a:.3f} {b}" for a, b in r.client.log))
     assert proof.violations == 0, "\n".join([f"seed {seed}", *proof.oracle.violations])
-    assert figures["foreign value"] == 0
     assert min(figures["values checked"], figures["told of a loss"], figures["resets"]) > 0
     assert figures["steps"] >= STEPS
-    assert not {"foreign value", *VIOLATIONS} - set(VIOLATIONS)

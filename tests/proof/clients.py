@@ -270,5 +270,7 @@ def _changes(message: Message) -> Sequence[Message]:
         found: list[Message] = message["changes"]
         return found
     if message["type"] == "events":
-        return [one["data"] for one in message["events"] if is_change_event({"type": "event"} | one)]
+        return [
+            one["data"] for one in message["events"] if is_change_event({"type": "event"} | one)
+        ]
     return [message["data"]] if is_change_event(message) else []

@@ -83,7 +83,8 @@ class Size:
     writers: int = 3
     quiet: float = 40.0
     """Seconds after which what has not come counts as missing."""
-    stops_at_first: bool = False
+    stops_at: frozenset[str] = frozenset()
+    """Kinds of violations after whose first the proof has shown what it was to show."""
 
 
 class Proof:
@@ -93,6 +94,7 @@ class Proof:
         self.seed = seed
         self.oracle = Oracle(ALLOWANCE)
         self.figures: Counter[str] = Counter()
+        self._done: Counter[str] = Counter()
         self._urls = urls
         self._size = size
         self._chance = random.Random(seed)
@@ -130,7 +132,7 @@ class Proof:
         return sum(self.figures[kind] for kind in VIOLATIONS)
 
     def _is_over(self) -> bool:
-        if self._size.stops_at_first and self.violations:
+        if any(self.figures[kind] for kind in self._size.stops_at):
             return True
         return bool(self.figures["looks at the end"])
 
@@ -176,37 +178,43 @@ class Proof:
         """Forget much of the log now and then, and call what is left by another name."""
         self.world.harvest()
         if self._chance.random() < 0.4:
-            for _ in prune("default", older_than=timedelta(seconds=self._chance.choice((0, 2, 10)))):
+            for _ in prune(
+                "default", older_than=timedelta(seconds=self._chance.choice((0, 2, 10)))
+            ):
                 pass
-            self.figures["prunes"] += 1
+            self._done["prunes"] += 1
         if self._chance.random() < 0.1:
             start_new_epoch("default")
-            self.figures["new epochs"] += 1
+            self._done["new epochs"] += 1
 
     async def _look(self, *, is_last: bool) -> None:
-        """Let everything come to rest, and compare every replica with the database."""
+        """Let everything come to rest, and compare every replica with the database; then take
+        rights away without a word, which only the periodic look of the hubs can find."""
         staying = [one for one in self._roamers if is_last or self._chance.random() >= AWAY]
         for roamer in self._roamers:
             roamer.rests = roamer in staying
             roamer.keeps_away = roamer not in staying
-        await off_loop(self._writers[0].write_everywhere)
+        for disturb in (self._writers[0].write_everywhere, self._writers[0].lose_quietly):
+            await off_loop(disturb)
+            await self._come_to_rest([roamer.client for roamer in staying])
+        self._judge()
+        self._count(looks_at_the_end=is_last, compared=2 * len(staying))
+
+    async def _come_to_rest(self, clients: list[ProofClient]) -> None:
         await eventually(lambda: not SyncLog.objects.pending().exists())
         await off_loop(self._catch_up)
         states = await off_loop(self._states)
         deadline = time.monotonic() + self._size.quiet
-        while time.monotonic() < deadline:
-            if not any(self._differences(one.client, states) for one in staying):
+        while any(self._differences(client, states) for client in clients):
+            if time.monotonic() > deadline:
                 break
             await asyncio.sleep(POLL_SECONDS)
             if await off_loop(self._catch_up):  # a client that was sent away got a new credential
                 states = await off_loop(self._states)
-        for roamer in staying:
-            for kind, text in self._differences(roamer.client, states):
+        for client in clients:
+            for kind, text in self._differences(client, states):
                 self.oracle.complain(kind, text)
-        self.figures["looks at the end"] += is_last
-        self.figures["replicas compared"] += len(staying)
         await off_loop(self._catch_up)
-        self._judge()
 
     def _catch_up(self) -> bool:
         self.world.harvest()
@@ -215,9 +223,7 @@ class Proof:
     def _states(self) -> dict[str, State]:
         return {audience: database_state({audience}) for audience in self.world.groups}
 
-    def _differences(
-        self, client: ProofClient, states: dict[str, State]
-    ) -> list[tuple[str, str]]:
+    def _differences(self, client: ProofClient, states: dict[str, State]) -> list[tuple[str, str]]:
         held = self._permitted(client)
         if not held:
             return [("records kept after loss", f"{client.name} is open")] if client.is_open else []
@@ -255,11 +261,11 @@ class Proof:
             complaints, client.complaints = client.complaints, []
             for kind, text in complaints:
                 self.oracle.complain(kind, text)
-        self._count()
 
-    def _count(self) -> None:
-        kept = ("prunes", "new epochs", "looks at the end", "replicas compared")
-        figures = Counter({name: self.figures[name] for name in kept})
+    def _count(self, *, looks_at_the_end: bool, compared: int) -> None:
+        self._done["looks at the end"] += looks_at_the_end
+        self._done["replicas compared"] += compared
+        figures = Counter(self._done)
         for roamer in self._roamers:
             figures.update(roamer.client.counts)
             figures["resets"] += roamer.client.resets

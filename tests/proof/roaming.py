@@ -18,6 +18,9 @@ STAYS_SECONDS: Final = (0.01, 0.8)
 FORGETS: Final = 0.5
 """How often a client that was sent away for good forgets what it holds."""
 TRIES_ANYWAY: Final = 0.2
+STAYS: Final = 0.4
+"""How many clients hardly ever do anything but listen."""
+STAYS_ON: Final = 0.97
 
 Permitted = Callable[[ProofClient], frozenset[str]]
 
@@ -38,6 +41,7 @@ class Roamer:
         self._chance = random.Random(seed)
         self._known_end = 0
         self._was_sent_away = False
+        self._stays = self._chance.random() < STAYS
 
     async def roam(self) -> None:
         """Do one thing after the other until cancelled; at rest, only stay connected, and when told
@@ -57,6 +61,8 @@ class Roamer:
 
     async def _live(self) -> None:
         self.steps += 1
+        if self._stays and self._chance.random() < STAYS_ON:
+            return
         chance = self._chance.random()
         if chance < 0.3:
             await self.client.leave(drops=chance < 0.15)

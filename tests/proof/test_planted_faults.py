@@ -41,7 +41,8 @@ async def test_a_planted_fault_is_found(start_hub, fault):
         hub.expect_traceback("realtime")  # what a fault breaks may fail aloud as well
     seed = secrets.randbelow(10**6)
     print(f"The seed is {seed}.")
-    proof = Proof([hub.ws_url for hub in hubs], Size(STEPS, quiet=3.0, stops_at_first=True), seed)
+    size = Size(STEPS, quiet=3.0, stops_at=frozenset(FOUND_AS[fault]))
+    proof = Proof([hub.ws_url for hub in hubs], size, seed)
     figures = await proof.run()
     print({kind: figures[kind] for kind in VIOLATIONS if figures[kind]}, figures["steps"])
     assert any(figures[kind] for kind in FOUND_AS[fault]), f"seed {seed}"

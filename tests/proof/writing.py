@@ -31,6 +31,7 @@ class Writer:
         self._world = world
         self._chance = random.Random(seed)
         self._teams = list(world.teams)
+        self._lost = self._teams[0]
         self._choices: dict[Step, int] = {
             self._insert: 5,
             self._save: 5,
@@ -40,7 +41,7 @@ class Writer:
             self._move: 6,
             self._move_all: 2,
             self._delete: 4,
-            self._note: 3,
+            self._note: 2,
             self._join: 7,
             self._leave: 6,
             self._swap: 4,
@@ -57,12 +58,19 @@ class Writer:
         [chosen] = self._chance.choices(steps, weights)
         self._do(chosen)
         if chosen in (self._leave, self._swap, self._move_and_leave, self._deactivate):
-            self._do(self._chance.choice((self._insert, self._save, self._update)))
+            lost = self._lost
+            self._do(lambda done: self._create(done, lost, 1))
 
     def write_everywhere(self) -> None:
         """Write to every team once, so that everybody is told something, or is not."""
         for team in self._teams:
             self._do(lambda done, team=team: self._create(done, team, 1))
+
+    def lose_quietly(self) -> None:
+        """Take an audience from every other user, and tell nobody."""
+        for user in self._world.users[:: self._chance.choice((1, 2))]:
+            with self._world.transaction() as done:
+                done.leaves(user, self._world.groups, {self._team()})
 
     def _do(self, chosen: Step) -> None:
         commits = self._chance.random() >= ROLLED_BACK
@@ -167,10 +175,12 @@ class Writer:
         done.joins(self._user(done), self._world.groups, names)
 
     def _leave(self, done: Transaction) -> None:
-        done.leaves(self._user(done), self._world.groups, {self._team()})
+        self._lost = self._team()
+        done.leaves(self._user(done), self._world.groups, {self._lost})
 
     def _swap(self, done: Transaction) -> None:
         user, old = self._user(done), self._team()
+        self._lost = old
         new = self._chance.choice([team for team in self._teams if team != old])
         done.leaves(user, self._world.groups, {old})
         done.joins(user, self._world.groups, {new, EVERYONE})
@@ -197,7 +207,8 @@ class Writer:
         """Take a record and the right to hear it away from its readers at once."""
         for memo in self._locked(1):
             user = self._user(done)
-            done.leaves(user, self._world.groups, {f"team:{memo.team_id}"})
+            self._lost = f"team:{memo.team_id}"
+            done.leaves(user, self._world.groups, {self._lost})
             memo.text = self._world.value()
             memo.save()
             done.visible.add((memo.text, f"team:{memo.team_id}"))

@@ -94,7 +94,7 @@ class Access:
         connection = self._connection
         permitted = connection.permitted
         if held is not None:
-            return Difference(frozenset(held) - permitted, permitted - frozenset(held))
+            return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
         found = await in_database(difference, connection.identity.user, permitted, start)
@@ -109,14 +109,12 @@ class Access:
         connection.audiences -= change.lost
         connection.gaining = connection.gaining - change.lost | change.gained
         self._relay.members_changed.set()
-        if not connection.knows_audiences:
-            connection.caught_up = False
-            self._queue(functools.partial(catchup.start_anew, self._relay, connection))
-            return
-        self.tell(change)
-        if change.gained:
-            gain = functools.partial(catchup.gain, self._relay, connection, change.gained)
-            self._queue(gain)
+        if connection.knows_audiences:
+            self.tell(change)
+        else:
+            connection.is_outdated = True
+        if connection.is_due:
+            self._queue(functools.partial(catchup.settle, self._relay, connection))
 
     def _end(self, error: EndsConnection) -> NoReturn:
         connection = self._connection

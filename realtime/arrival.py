@@ -50,13 +50,13 @@ class Arrival:
         self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
-        grant = None
+        grant, look = None, self._relay.looks
         if token is not None:
             grant = await in_database(auth.token_grant, token, self._scope)
         elif cookies_count:
             grant = await in_database(auth.session_grant, self._scope["headers"])
         if grant is not None:
-            await self._admit(grant)
+            await self._admit(grant, look)
             await report(self._connection)
             return
         loop = asyncio.get_running_loop()
@@ -91,10 +91,11 @@ class Arrival:
         return None
 
     async def _authenticate(self, token: str) -> None:
+        look = self._relay.looks
         grant = await in_database(auth.token_grant, token, self._scope)
         identity = self._connection.identity
         if identity is None:
-            await self._admit(grant)
+            await self._admit(grant, look)
             return
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
@@ -107,16 +108,17 @@ class Arrival:
             raise Forbidden("Who is connected already cannot pair. Open another connection.")
         address = self._connection.address
         counted = counted_as(address) or address
+        look = self._relay.looks
         grant, token = await in_database(auth.pairing_grant, code, counted)
-        await self._admit(grant)
+        await self._admit(grant, look)
         return token
 
-    async def _admit(self, grant: Grant) -> None:
+    async def _admit(self, grant: Grant, look: int) -> None:
         """Make the connection a user's: from here on it hears what the user may hear."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._seat.take(grant.user.pk)
-        identity = await self._identify(grant)
+        identity = await self._identify(grant, look)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
@@ -124,16 +126,20 @@ class Arrival:
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 
-    async def _identify(self, grant: Grant) -> Identity:
-        """Return who is connected, as no notice that the relay has read since says otherwise."""
+    async def _identify(self, grant: Grant, look: int) -> Identity:
+        """Return who is connected, as no notice that the relay has read since says otherwise.
+
+        `look` is the relay's last one before the credential was checked. Of a relay that had not
+        looked yet nothing is known, for its first look reads no notices.
+        """
         while True:
-            look = self._relay.looks
             identity = await in_database(
                 self._seat.checked, rights.identify, grant, self._chosen_id
             )
             await self._relay.refresh()
-            if not self._relay.was_noticed(identity.user, look):
+            if look and not self._relay.was_noticed(identity.user, look):
                 return identity
+            look = self._relay.looks
             grant = await in_database(grant.renew)
 
     def _become(self, identity: Identity) -> None:

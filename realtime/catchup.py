@@ -9,6 +9,7 @@ from realtime.encoding import sync_response
 from realtime.errors import Forbidden
 from realtime.paging import (
     drained,
+    hear_all,
     hold,
     let_go,
     or_goodbye,
@@ -29,8 +30,12 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     """
     request = _continued(connection, request)
     await relay.refresh()
-    if not await _ready(relay, connection):
+    if not await _is_even(relay, connection):
         return
+    if connection.is_due:
+        await settle(relay, connection)
+        if not await _is_even(relay, connection):
+            return
     upto = hold(relay, connection)
     try:
         page = await _asked_page(connection, request, upto)
@@ -66,17 +71,27 @@ async def resume(
     everything."""
     with or_goodbye(connection):
         await relay.refresh()
+        if not await _is_even(relay, connection):
+            return
         upto = hold(relay, connection)
         if gained and not await send_snapshot(connection, gained, upto):
             gained = frozenset()  # `start` lies below the horizon too, and is answered by a reset
         await send_pages(relay, connection, start, upto, without=gained)
 
 
+async def settle(relay: Relay, connection: Connection) -> None:
+    """Send what follows from changes of the rights, unless that has been done."""
+    if connection.is_outdated:
+        await _start_anew(relay, connection)
+    elif connection.gaining:
+        await gain(relay, connection, connection.gaining)
+
+
 async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> None:
     """Send everything of audiences that the connection has not heard so far, and hear them."""
     with or_goodbye(connection):
         await relay.refresh()
-        if not await _ready(relay, connection):
+        if not await _is_even(relay, connection):
             return
         upto = hold(relay, connection)
         gained &= connection.permitted  # what was lost again meanwhile is not heard
@@ -88,15 +103,14 @@ async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> 
             await send_pages(relay, connection, None, upto, is_anew=True)
 
 
-async def start_anew(relay: Relay, connection: Connection) -> None:
+async def _start_anew(relay: Relay, connection: Connection) -> None:
     """Send everything the connection may hear, to replace what its client holds."""
     with or_goodbye(connection):
         await relay.refresh()
         if not await drained(connection):
             return
         upto = hold(relay, connection)
-        connection.audiences = connection.permitted
-        connection.gaining = frozenset()
+        hear_all(connection)
         connection.is_told = True
         await send_pages(relay, connection, None, upto, is_anew=True)
 
@@ -115,11 +129,11 @@ async def drain(relay: Relay, connection: Connection) -> None:
         await send_pages(relay, connection, start, upto, with_cursor=caught_up)
 
 
-async def _ready(relay: Relay, connection: Connection) -> bool:
-    """Wait until a connection has room and is not behind; tell whether it came to that.
+async def _is_even(relay: Relay, connection: Connection) -> bool:
+    """Wait until a client has room and was sent everything up to the relay's position; tell whether
+    it got there.
 
-    Holding ends being behind: what was not sent live must have been sent from the log by then. It
-    may fall behind while it waits for room, so between the last look and the holding is no await.
+    Holding ends being behind, so nothing may be awaited between this and holding.
     """
     while await drained(connection):
         if not connection.behind:
@@ -137,7 +151,13 @@ async def _asked_page(connection: Connection, request: Request, upto: Position) 
         return request.audiences
 
     page = await read(
-        connection, request.start, upto, asked, limit=request.limit, tables=request.tables
+        connection,
+        request.start,
+        upto,
+        asked,
+        limit=request.limit,
+        tables=request.tables,
+        without=connection.audiences - asked(),
     )
     return dataclasses.replace(page, reset=True) if request.is_anew else page
 

@@ -63,6 +63,8 @@ class Connection:
         """What it hears now."""
         self.gaining: frozenset[str] = frozenset()
         """What it may hear as well, once what lies before has been sent."""
+        self.is_outdated = False
+        """Whether the client is to replace all that it holds, for its rights have changed."""
         self.knows_audiences = False
         """Whether the client said `hello`, and so can be told to forget a single audience."""
         self.is_told = False
@@ -106,9 +108,8 @@ class Connection:
 
     @property
     def gives_cursors(self) -> bool:
-        """Whether what the client is sent may have cursors: not while anything that it was told it
-        has gained is still to be sent, for it may not say later that it lacks that."""
-        return self.caught_up and not self.gaining
+        """Whether what the client is sent may have cursors."""
+        return self.caught_up and not self.is_due
 
     @property
     def cursor(self) -> str | None:
@@ -116,6 +117,12 @@ class Connection:
         if not self.gives_cursors or self.is_stopped or self.position is None:
             return None
         return self.position.cursor
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the client has yet to be sent what follows from a change of its rights. A cursor
+        from after that change would say that it was."""
+        return self.is_outdated or bool(self.gaining)
 
     def hears(self, event: LiveEvent) -> bool:
         """Tell whether an event is this connection's."""

@@ -52,12 +52,13 @@ async def send_pages(
         if page.reset:  # perhaps because the relay itself had fallen below the horizon
             await relay.refresh()
             upto, without = hold(relay, connection), frozenset()
+            hear_all(connection)
             page = await _page(connection, start, upto, without)
         if is_anew:
             page, is_anew = dataclasses.replace(page, reset=True), False
         connection.caught_up = with_cursor and not page.has_more
-        shows_cursor = with_cursor and not connection.gaining
-        connection.send(sync_response(page, with_cursor=shows_cursor))
+        is_entitled = with_cursor and not connection.is_due
+        connection.send(sync_response(page, with_cursor=is_entitled))
         start = page.position
         if page.has_more:
             if not await drained(connection):
@@ -97,7 +98,12 @@ async def _page(
     connection: Connection, start: Start, upto: Position, without: frozenset[str]
 ) -> Page:
     return await read(
-        connection, start, upto, lambda: connection.audiences - without, tables=connection.tables
+        connection,
+        start,
+        upto,
+        lambda: connection.audiences - without,
+        tables=connection.tables,
+        without=without,
     )
 
 
@@ -109,11 +115,13 @@ async def read(
     *,
     limit: int | None = None,
     tables: frozenset[str] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Page:
     """Read a page that holds nothing the connection may not hear: rights are looked up after the
     reading, and where some were lost, the page is read anew."""
     while True:
         asked, question = audiences(), connection.ask()
+        sent = without & connection.audiences
         reading = functools.partial(
             in_database,
             _page_and_rights,
@@ -123,7 +131,7 @@ async def read(
             limit=limit,
             tables=tables,
             upto=upto,
-            heard=connection.permitted,
+            heard=asked | sent,
         )
         page, confirmed = await catchup_gate().run(reading)
         connection.budget.charge(len(page.changes))
@@ -131,7 +139,7 @@ async def read(
         if isinstance(confirmed, EndsConnection):
             continue  # a newer answer counts: a former token has ended
         # Its own answer counts as well: a newer one may be from before the page was read.
-        if asked <= connection.permitted & confirmed.audiences:
+        if asked | sent <= connection.permitted & confirmed.audiences:
             return page
 
 
@@ -174,6 +182,13 @@ async def drained(connection: Connection) -> bool:
         connection.goodbye(CloseCode.SLOW, "The client does not read what it is sent.")
         return False
     return not connection.transport.is_closing
+
+
+def hear_all(connection: Connection) -> None:
+    """Hear all that may be heard, for everything is about to be sent."""
+    connection.audiences = connection.permitted
+    connection.gaining = frozenset()
+    connection.is_outdated = False
 
 
 def hold(relay: Relay, connection: Connection) -> Position:

@@ -20,6 +20,7 @@ from realtime.conf import conf
 from sync.conf import conf as sync_conf
 from sync.cursor import Position
 from sync.locking import head
+from sync.models import SyncLog
 
 Moment = tuple[datetime.datetime, int]
 
@@ -60,11 +61,17 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
 class Difference:
     """What a client that was away has to forget, and what it has to be sent from zero on.
 
-    An audience in both is to be forgotten and then sent anew.
+    What is gained is to be forgotten first: pages that were cut short, or live events, may have
+    brought records of it that are gone by now.
     """
 
     lost: frozenset[str] = frozenset()
     gained: frozenset[str] = frozenset()
+
+    @classmethod
+    def between(cls, held: frozenset[str], permitted: frozenset[str]) -> Difference:
+        """Return how what a client holds differs from what it may hear."""
+        return cls(held ^ permitted, permitted - held)
 
     def __bool__(self) -> bool:
         return bool(self.lost or self.gained)
@@ -76,32 +83,42 @@ def difference(
     """Return how the rights of a client that stopped at `start` differ from the permitted ones.
 
     Whatever may differ counts: a place in the log does not say on which side of a change of rights
-    the client stopped, and a process may have heard of one a `RECHECK_INTERVAL` late.
+    the client stopped, and its process may have heard of one a `RECHECK_INTERVAL` late.
     """
     from realtime.models import Right
 
     changed = Q(gained_at__isnull=False) | Q(lost_at__isnull=False)
     rows = list(Right.objects.filter(changed, user_id=str(user.pk)).exclude(audience=_NOTHING))
-    lately = timezone.now() - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
-    held = {r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, lately)}
+    if not rows:
+        return Difference()
+    surely = _surely_known(start)
+    held = frozenset(r.audience for r in rows if r.lost_at and not _is_over(r.lost, start, surely))
     added = {
-        r.audience: r
+        r.audience
         for r in rows
-        if r.lost_at is None and r.gained_at and not _is_over(r.gained, start, lately)
+        if r.lost_at is None and r.gained_at and not _is_over(r.gained, start, surely)
     }
-    gained = permitted & added.keys()
-    again = {name for name in gained if name in held or not _is_later(added[name].gained, start)}
-    return Difference(frozenset(held - permitted | again), gained)
+    gained = permitted & added
+    return Difference(held - permitted | gained, gained)
 
 
-def _is_over(at: Moment, start: Position | datetime.datetime, lately: datetime.datetime) -> bool:
+def _surely_known(start: Position | datetime.datetime) -> datetime.datetime | None:
+    """Return until when every change of rights was known where a client stopped at `start`, as far
+    as the log tells when that was."""
+    stopped: datetime.datetime | None
+    if isinstance(start, datetime.datetime):
+        stopped = start
+    else:
+        before = SyncLog.objects.using(sync_conf().DATABASE).filter(seq__lte=start.seq)
+        stopped = before.order_by("-seq").values_list("published_at", flat=True).first()
+    return stopped and stopped - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
+
+
+def _is_over(
+    at: Moment, start: Position | datetime.datetime, surely: datetime.datetime | None
+) -> bool:
     """Tell whether something had surely happened, and was known, when a client stopped."""
     time, seq = at
-    if time >= lately:
+    if surely is None or time >= surely:
         return False
-    return time < start if isinstance(start, datetime.datetime) else seq < start.whole_up_to
-
-
-def _is_later(at: Moment, start: Position | datetime.datetime) -> bool:
-    time, seq = at
-    return time > start if isinstance(start, datetime.datetime) else seq > start.whole_up_to
+    return isinstance(start, datetime.datetime) or seq < start.whole_up_to

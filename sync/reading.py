@@ -68,8 +68,8 @@ def changes_since(
     snapshot. `upto` ends the pages at a position instead of at the end of the log, which is then
     not published anew. A page never splits a transaction unless that alone exceeds a page.
 
-    `heard` are all the audiences that the client hears, where `audiences` are a part of them: a
-    record that another of these has is not taken away from it.
+    `heard` are all the audiences whose records the client holds, where `audiences` are a part of
+    them: a record that another of these has is not taken away from it.
     """
     scope = _Scope.of(audiences, heard, tables)
     end = upto or publish()
@@ -160,10 +160,10 @@ def _horizon() -> int:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Scope:
-    """Which audiences and tables are asked for, and which audiences the client hears in all."""
+    """Which audiences and tables are asked for, and which others the client holds."""
 
     asked: list[str]
-    heard: list[str]
+    others: list[str]
     tables: list[str] | None
 
     @classmethod
@@ -173,22 +173,23 @@ class _Scope:
         heard: Collection[str] | None,
         tables: Collection[str] | None,
     ) -> _Scope:
-        every = sorted({*asked, *(heard or ())})
-        return cls(sorted(set(asked)), every, None if tables is None else sorted(set(tables)))
+        others = sorted(set(heard or ()) - set(asked))
+        return cls(sorted(set(asked)), others, None if tables is None else sorted(set(tables)))
 
 
 def _entries(begin: _Begin, end: Position, scope: _Scope) -> SyncLogQuerySet:
-    """Return the newest entry of each record and audience; a delete is left out where another
-    audience that the client hears has a later entry, for it would take away what that one gave."""
+    """Return the newest entry of each record and audience; a delete is left out where the client
+    has the record by another audience already, for it would take that away."""
     latest = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__lte=end.seq)
-    later = latest.filter(
-        audience__in=scope.heard,
-        table=OuterRef("table"),
-        record_id=OuterRef("record_id"),
-        seq__gt=OuterRef("seq"),
-    )
-    asked = latest.filter(audience__in=scope.asked, seq__gt=begin.after)
-    found = asked.filter(~Q(action=SyncLog.Action.DELETE) | ~Exists(later))
+    found = latest.filter(audience__in=scope.asked, seq__gt=begin.after)
+    if scope.others:
+        later = latest.exclude(action=SyncLog.Action.DELETE).filter(
+            audience__in=scope.others,
+            table=OuterRef("table"),
+            record_id=OuterRef("record_id"),
+            seq__gt=OuterRef("seq"),
+        )
+        found = found.filter(~Q(action=SyncLog.Action.DELETE) | ~Exists(later))
     if begin.floor > begin.after:
         found = found.exclude(action=SyncLog.Action.DELETE, seq__lte=begin.floor)
     return found if scope.tables is None else found.filter(table__in=scope.tables)
@@ -204,9 +205,23 @@ def _page(entries: SyncLogQuerySet, end: Position, limit: int, begin: _Begin) ->
         is_full = len(rows) >= limit or size > conf().PAGE_BYTES
         if is_full and _leads_beyond(rows, begin.since):
             rows = _whole_transactions(rows, row, begin.since)
-            return Page(rows, Position.between_pages(end, rows[-1], begin.floor), True)
+            position = Position.between_pages(end, rows[-1], begin.floor)
+            return Page(_at_rest(rows), position, True)
         rows.append(row)
-    return Page(rows, end, False)
+    return Page(_at_rest(rows), end, False)
+
+
+def _at_rest(rows: list[SyncLog]) -> list[SyncLog]:
+    """Leave out the delete of a record where the page itself has what became of it.
+
+    A later page would not do: by then its audience may have been lost.
+    """
+    newest = {(row.table, row.record_id): row.seq for row in rows}
+    return [
+        row
+        for row in rows
+        if row.action != SyncLog.Action.DELETE or newest[row.table, row.record_id] == row.seq
+    ]
 
 
 def _whole_transactions(

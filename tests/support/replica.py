@@ -26,6 +26,8 @@ class Replica:
         self.held: set[str] | None = None
         """The audiences that the store holds everything of, once the hub has named any."""
         self._heard: set[str] = set()
+        self._gaining: set[str] = set()
+        self._is_whole = False
         self._of: dict[tuple[str, str], str] = {}
         self.received: list[Message] = []
         self.resets = 0
@@ -37,8 +39,10 @@ class Replica:
 
     def begin_connection(self) -> None:
         """Forget what belonged to the former connection; a half-filled fresh store is one such, and
-        with it the cursor of its pages."""
+        with it the cursor of its pages, and so is what pages of gained audiences have brought."""
         self.caught_up = False
+        self._remove_all_of(self._gaining)
+        self._gaining = set()
         if self._fresh is not None:
             self.cursor = None
         self._fresh = None
@@ -77,10 +81,14 @@ class Replica:
             return
         self._heard = set(message["audiences"])
         lost = set(message.get("lost", ()))
+        self._gaining = (self._gaining - lost) | set(message.get("gained", ()))
         if self.held is not None:
             self.held -= lost
+        self._remove_all_of(lost)
+
+    def _remove_all_of(self, audiences: set[str]) -> None:
         for store in (self.state, self._fresh or {}):
-            for key in [key for key in store if self._of.get(key) in lost]:
+            for key in [key for key in store if self._of.get(key) in audiences]:
                 del store[key]
 
     def _take_page(self, page: Message) -> None:
@@ -92,12 +100,17 @@ class Replica:
         for change in page["changes"]:
             self._apply(change)
         if page["hasMore"]:
+            self._gaining |= set(page.get("audiences", ()))
             return
         if "audiences" in page:
             self.held = (self.held or set()) | set(page["audiences"])
+            self._gaining -= set(page["audiences"])
             return
-        if self._heard and (self.held is None or self._fresh is not None):
-            self.held = set(self._heard)
+        if "cursor" not in page and self._fresh is None:
+            return  # what was missed while a snapshot is not complete, which this does not complete
+        if self._heard and (not self._is_whole or self._fresh is not None):
+            self.held = self._heard - self._gaining
+        self._is_whole = True
         self.caught_up = True
         if self._fresh is not None:
             self.state, self._fresh = self._fresh, None

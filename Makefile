@@ -17,7 +17,7 @@ DATABASES ?=
 PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest capture-table lint soak fuzz clean
+.PHONY: help run test test-newest capture-table lint soak fuzz prove clean
 .PHONY: bench-capture bench-log bench-memory bench-verify
 
 help: ## list the targets
@@ -56,6 +56,11 @@ soak: $(VENV)/dev.stamp ## write from many threads for a minute while clients co
 fuzz: $(FUZZ_VENV)/fuzz.stamp ## throw a million inputs at all a client can reach, and count (ARGS="--inputs 100000")
 	@$(FUZZ_VENV)/bin/python -m tests.fuzz $(ARGS)
 	@$(FUZZ_VENV)/bin/python -m pytest --quiet --hypothesis-profile=fuzz tests/fuzz tests/realtime/test_fuzz_frames.py
+
+prove: $(VENV)/dev.stamp ## prove that nothing leaks: random rights, records and clients over three hubs, on PostgreSQL with Redis and on SQLite (ARGS="--steps 20000")
+	@set -e; databases="$(DATABASES)"; for database in $${databases:-postgresql sqlite}; do \
+		HUB_TEST_DATABASE=$$database $(PY) -m tests.proof $(ARGS); \
+	done
 
 bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with other libraries (ARGS="--seconds 60")
 	@$(BENCH_VENV)/bin/python benchmarks/capture.py $(ARGS)

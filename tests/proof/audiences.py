@@ -1,4 +1,4 @@
-"""Who hears what in the proof: a user's groups alone, so that a user may hear nothing."""
+"""Who hears what in the proof: a user's groups alone, so that there are users who hear nothing."""
 
 from __future__ import annotations
 

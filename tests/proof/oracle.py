@@ -131,12 +131,9 @@ class Oracle:
             self.counts["heard after an unannounced loss"] += 1
             self.latest = max(self.latest, min(lates))
             return
-        self.complain(
-            f"foreign {noun}",
-            f"at {sent.at:.3f} {sent.client} ({sent.credential}) was sent {what},"
-            f" visible {sorted(visible)[:5]}, "
-            f"{[self._told(sent.credential, audience) for audience, _ in sorted(visible)[:5]]}",
-        )
+        who = f"{sent.client} with credential {sent.credential}"
+        held = [self._told(sent.credential, audience) for audience, _ in sorted(visible)[:5]]
+        self.complain(f"foreign {noun}", f"{who} was sent {what}, {sorted(visible)[:5]}: {held}")
 
     def _verdict(self, sent: Sent, audience: str, place: int) -> float | None:
         """Return 0 for what may be sent, None for what may not, else how late it was committed."""

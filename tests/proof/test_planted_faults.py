@@ -12,6 +12,9 @@ from tests.proof.proof import VIOLATIONS, Proof, Size, hub_options
 
 STEPS = int(os.environ.get("HUB_TEST_FAULT_STEPS", "3000"))
 
+USUAL = ("keep_what_was_lost", "read_notices_before_the_log", "send_pages_unconfirmed")
+"""Those that every run of the tests plants; `HUB_TEST_ALL_FAULTS=1` plants the others as well."""
+
 FOUND_AS = {
     "keep_what_was_lost": {"foreign value", "heard after being told", "records kept after loss"},
     "read_notices_before_the_log": {"foreign value", "foreign change"},
@@ -32,7 +35,7 @@ def test_every_fault_is_expected_somewhere():
     assert set().union(*FOUND_AS.values()) <= set(VIOLATIONS)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS if "HUB_TEST_ALL_FAULTS" in os.environ else USUAL)
 async def test_a_planted_fault_is_found(start_hub, fault):
     options = hub_options(INSTALLED_APPS=["tests.proof.faults.FaultyConfig"])
     options["environment"] |= {VARIABLE: fault}

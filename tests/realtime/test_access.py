@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from realtime import access, paging, rights
+from realtime import access, paging, refreshing, rights
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
@@ -21,6 +21,7 @@ from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
 from realtime.rights_history import difference
+from tests.realtime.conftest import finish_database_work
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
 from tests.support.replica import Replica
@@ -691,6 +692,18 @@ async def test_a_refresh_may_be_called_on_an_event_loop(spoken, group):
     await spoken.connection.transport.until(
         lambda sent: any(m["type"] == "audiences" for m in sent.messages)
     )
+
+
+async def test_a_refresh_on_an_event_loop_that_fails_is_logged(spoken, monkeypatch, caplog):
+    def fail(ids):
+        raise OperationalError("the disk is full")
+
+    monkeypatch.setattr(refreshing, "_write", fail)
+    refresh(4711)
+    await asyncio.to_thread(finish_database_work)
+    [record] = [r for r in caplog.records if r.name == "realtime.refreshing"]
+    assert "4711" in record.getMessage()
+    assert "the disk is full" in str(record.exc_info[1])
 
 
 async def test_rights_that_cannot_be_looked_up_send_a_client_away_to_come_back(

@@ -8,7 +8,7 @@ import functools
 import logging
 import math
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 
@@ -53,6 +53,9 @@ from sync.conf import conf as sync_conf
 from sync.cursor import Position
 
 logger = logging.getLogger(__name__)
+
+IDENTIFY_TRIES: Final = 3
+"""How often a client's rights are looked up before it is let in, while notices keep coming."""
 
 
 class Conversation:
@@ -236,24 +239,29 @@ class Conversation:
         if self._deadline is not None:
             self._deadline.cancel()
         self._seat.take(grant.user.pk)
-        identity = await self._identify(grant)
+        identity, is_doubtful = await self._identify(grant)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
         self._relay.join(self._connection)
+        if is_doubtful:
+            self._connection.fall_behind()
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 
-    async def _identify(self, grant: Grant) -> Identity:
-        """Return who is connected, as no notice that the relay has read since says otherwise."""
+    async def _identify(self, grant: Grant) -> tuple[Identity, bool]:
+        """Return who is connected, and whether a notice that the relay has read since leaves a
+        doubt: a user of whom there is always news is let in, and looked up again for each page."""
+        tries = 0
         while True:
-            look = self._relay.looks
+            look, tries = self._relay.looks, tries + 1
             identity = await in_database(
                 self._seat.checked, rights.identify, grant, self._chosen_id
             )
             await self._relay.refresh()
-            if not self._relay.was_noticed(identity.user, look):
-                return identity
+            is_doubtful = self._relay.was_noticed(identity.user, look)
+            if not is_doubtful or tries == IDENTIFY_TRIES:
+                return identity, is_doubtful
             grant = await in_database(grant.renew)
 
     def _become(self, identity: Identity) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from realtime import access, paging, refreshing, rights
 from realtime.connection import Connection
-from realtime.conversation import Conversation
+from realtime.conversation import IDENTIFY_TRIES, Conversation
 from realtime.database import in_database
 from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
@@ -645,6 +645,34 @@ async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_miss
     await spoken.hello()
     await off_loop(memo, group, "foreign")
     await spoken.done()
+    assert spoken.connection.permitted == {"everyone"}
+    assert "foreign" not in text_of(spoken.replica.received)
+
+
+async def test_a_user_of_whom_there_is_always_news_is_let_in_and_hears_nothing_of_what_is_lost(
+    spoken, group, monkeypatch
+):
+    await off_loop(join, group)
+    identify, calls = rights.identify, 0
+
+    def identify_and_change(*args):
+        nonlocal calls
+        found, calls = identify(*args), calls + 1
+        if calls < IDENTIFY_TRIES:
+            refresh(ada())
+        elif calls == IDENTIFY_TRIES:
+            leave(group)
+            memo(group, "foreign")
+        else:
+            refresh(ada())
+        return found
+
+    monkeypatch.setattr(rights, "identify", identify_and_change)
+    async with asyncio.timeout(20):
+        await spoken.hello()
+    await off_loop(memo, group, "foreign as well")
+    await spoken.done()
+    assert calls == IDENTIFY_TRIES
     assert spoken.connection.permitted == {"everyone"}
     assert "foreign" not in text_of(spoken.replica.received)
 

@@ -79,7 +79,7 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
             connection,
             start,
             upto,
-            lambda: audiences & connection.audiences,
+            functools.partial(_still_heard, connection, audiences),
             tables=connection.tables,
         )
         if page.reset:
@@ -93,6 +93,10 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
             return True
         start = page.position
     return True
+
+
+def _still_heard(connection: Connection, audiences: frozenset[str]) -> frozenset[str]:
+    return audiences & connection.audiences
 
 
 async def _page(

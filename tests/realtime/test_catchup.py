@@ -526,9 +526,7 @@ async def test_a_snapshot_of_what_was_gained_that_falls_below_the_horizon_starts
     gate.close()
     await back.arrive()
     gained = functools.partial(resume, gained=frozenset(["everyone"]))
-    back.worker.queue(
-        functools.partial(back._job, gained, Position.parse(client.replica.cursor))
-    )
+    back.worker.queue(functools.partial(back._job, gained, Position.parse(client.replica.cursor)))
     await asyncio.wait_for(gate.reached.wait(), SECONDS)
     await off_loop(Project.objects.filter(name="y").delete)
     await back.relay.refresh()

@@ -19,7 +19,7 @@ from realtime.admission import Seat
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
-from realtime.connection import Connection, Identity
+from realtime.connection import Connection, Identity, Names
 from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import (
@@ -76,6 +76,7 @@ class Conversation:
         self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
         self._held: list[str] | None = None
+        self._begun_anew: tuple[Names, Names] | None = None
         connection.on_behind = self._fell_behind
 
     async def begin(self, *, cookies_count: bool) -> None:
@@ -155,11 +156,14 @@ class Conversation:
         if change:
             request = await self._make_up(change, request)
         await catchup.answer(self._relay, self._connection, request)
+        if request.is_anew:
+            self._begun_anew = (request.tables, request.audiences)
 
     async def _make_up(self, change: Difference, request: Request) -> Request:
         """Bring a client to its present rights that was away while they changed."""
         if not self._connection.knows_audiences:
-            return dataclasses.replace(request, start=None, is_anew=True)
+            is_begun = self._begun_anew == (request.tables, request.audiences)
+            return request if is_begun else dataclasses.replace(request, start=None, is_anew=True)
         self._held, self._connection.is_told = None, True
         self._access.tell(change)
         await catchup.gain(self._relay, self._connection, change.gained)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from realtime import access, paging, refreshing, rights
+from realtime import access, auth, paging, refreshing, rights
 from realtime.connection import Connection
 from realtime.conversation import IDENTIFY_TRIES, Conversation
 from realtime.database import in_database
@@ -21,6 +21,7 @@ from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
 from realtime.rights_history import difference
+from sync.publishing import publish
 from tests.realtime.conftest import finish_database_work
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
@@ -444,6 +445,30 @@ async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_
     await back.hello(cursor=back.replica.cursor)
     await back.done()
     assert back.replica.state == await off_loop(database_state, back.connection.permitted)
+
+
+async def test_a_simple_client_that_asks_for_a_part_comes_to_its_end(
+    running, token, group, settings
+):
+    """Each of its pages would be the first of a snapshot for as long as the change is news."""
+    for title in ("first", "second", "third"):
+        await off_loop(memo, group, title)
+    start = (await off_loop(publish)).cursor
+    identity = await in_database(auth.token_grant, token, SCOPE)
+    await in_database(rights.identify, identity, None)
+    await off_loop(join, group)
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+    simple = Spoken(running, token, Replica(cursor=start))
+    simple.conversation = Conversation(scope, simple.connection, running)
+    await simple.conversation.begin(cookies_count=False)
+    has_more, pages = True, 0
+    while has_more and pages < 5:
+        await simple.say(SyncRequest(cursor=simple.replica.cursor, tables=["testapp_memo"]))
+        [page] = await simple.done()
+        has_more, pages = page["hasMore"], pages + 1
+    assert (pages, simple.replica.resets) == (3, 1)
+    await simple.conversation.end()
 
 
 async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spoken, group):

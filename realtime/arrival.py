@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from realtime import auth, rights
 from realtime.access import Access
@@ -21,6 +21,9 @@ from realtime.grants import Grant
 from realtime.messages import Hello
 from realtime.relay import Relay
 from realtime.sightings import report
+
+IDENTIFY_TRIES: Final = 3
+"""How often a client's rights are looked up before it is let in, while notices keep coming."""
 
 
 class Arrival:
@@ -118,27 +121,33 @@ class Arrival:
         if self._deadline is not None:
             self._deadline.cancel()
         self._seat.take(grant.user.pk)
-        identity = await self._identify(grant, look)
+        identity, is_doubtful = await self._identify(grant, look)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
         self._relay.join(self._connection)
+        if is_doubtful:
+            self._connection.fall_behind()
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 
-    async def _identify(self, grant: Grant, look: int) -> Identity:
-        """Return who is connected, as no notice that the relay has read since says otherwise.
+    async def _identify(self, grant: Grant, look: int) -> tuple[Identity, bool]:
+        """Return who is connected, and whether a notice that the relay has read since leaves a
+        doubt: a user of whom there is always news is let in, and looked up again for each page.
 
         `look` is the relay's last one before the credential was checked. Of a relay that had not
         looked yet nothing is known, for its first look reads no notices.
         """
+        tries = 0
         while True:
+            tries += 1
             identity = await in_database(
                 self._seat.checked, rights.identify, grant, self._chosen_id
             )
             await self._relay.refresh()
-            if look and not self._relay.was_noticed(identity.user, look):
-                return identity
+            is_doubtful = not look or self._relay.was_noticed(identity.user, look)
+            if not is_doubtful or tries == IDENTIFY_TRIES:
+                return identity, is_doubtful
             look = self._relay.looks
             grant = await in_database(grant.renew)
 

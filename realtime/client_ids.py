@@ -68,14 +68,18 @@ def _signature(random: str, user: Any) -> str:
 def _bind(client_id: str, user: Any) -> bool:
     from realtime.models import Client
 
-    found = Client.objects.filter(client_id=client_id).first()
+    same_id = Client.objects.filter(client_id=client_id)
+    found = same_id.first()
     if found is None:
         try:
             with transaction.atomic():
                 Client.objects.create(client_id=client_id, user=user)
         except IntegrityError:
-            return _bind(client_id, user)
-        return True
+            found = same_id.first()
+            if found is None:  # it was not the id that another took: the user is gone, say
+                raise
+        else:
+            return True
     if found.user_id != user.pk:
         return False
     Client.objects.filter(pk=found.pk).update(last_seen_at=timezone.now())

@@ -16,7 +16,7 @@ from realtime.access import Access
 from realtime.arrival import Arrival
 from realtime.codes import CloseCode
 from realtime.conf import conf
-from realtime.connection import Connection
+from realtime.connection import Connection, Names
 from realtime.encoding import timestamp
 from realtime.errors import (
     EndsConnection,
@@ -60,6 +60,7 @@ class Conversation:
         self._access = Access(relay, connection, self._queue)
         self._arrival = Arrival(scope, relay, connection, self._access, self._tell)
         self._held: list[str] | None = None
+        self._begun_anew: tuple[Names, Names] | None = None
         connection.on_behind = self._fell_behind
 
     async def begin(self, *, cookies_count: bool) -> None:
@@ -120,11 +121,14 @@ class Conversation:
         if change:
             request = await self._make_up(change, request)
         await catchup.answer(self._relay, self._connection, request)
+        if request.is_anew:
+            self._begun_anew = (request.tables, request.audiences)
 
     async def _make_up(self, change: Difference, request: Request) -> Request:
         """Bring a client to its present rights that was away while they changed."""
         if not self._connection.knows_audiences:
-            return dataclasses.replace(request, start=None, is_anew=True)
+            is_begun = self._begun_anew == (request.tables, request.audiences)
+            return request if is_begun else dataclasses.replace(request, start=None, is_anew=True)
         self._held, self._connection.is_told = None, True
         self._access.tell(change)
         await catchup.gain(self._relay, self._connection, change.gained)

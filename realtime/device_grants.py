@@ -7,6 +7,7 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from django.db import router
 from django.utils.crypto import constant_time_compare
 
 from realtime.devices import token_hash
@@ -14,6 +15,8 @@ from realtime.errors import BadToken, EndsConnection
 from realtime.grants import Grant, expired, is_over, revoked
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from realtime.models import Device
 
 _TOKEN: Final = re.compile(r"hub_([0-9a-f]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -37,11 +40,9 @@ def device_grant(token: str) -> Grant:
 
 
 def _found(token: str) -> tuple[Device, datetime.datetime | None]:
-    from realtime.models import Device
-
     match = _TOKEN.fullmatch(token)
     prefix = match[1] if match else ""
-    device = Device.objects.select_related("user").filter(prefix=prefix).first()
+    device = _devices().filter(prefix=prefix).first()
     try:
         expires_at = _end(device, token_hash(token))
     except EndsConnection:
@@ -57,12 +58,18 @@ def _granted(device: Device, expires_at: datetime.datetime | None, given: str) -
 
 
 def _renew(device_pk: int, user_pk: Any, given: str) -> Grant:
-    from realtime.models import Device
-
-    device = Device.objects.select_related("user").filter(pk=device_pk).first()
+    device = _devices().filter(pk=device_pk).first()
     if device is None or device.user_id != user_pk:
         raise revoked()
     return _granted(device, _end(device, given), given)
+
+
+def _devices() -> QuerySet[Device]:
+    """Return the devices with their users, from where they are written: a replica may still show
+    what was revoked."""
+    from realtime.models import Device
+
+    return Device.objects.using(router.db_for_write(Device)).select_related("user")
 
 
 def _end(device: Device | None, given: str) -> datetime.datetime | None:

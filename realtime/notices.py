@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
+from django.db import router
 from django.db.models import Max
 from django.utils import timezone
 
@@ -39,11 +40,13 @@ class Notices:
         """
         from realtime.models import Notice
 
+        # Where they are written: a replica would show a loss later than the log shows what follows.
+        notices = Notice.objects.using(router.db_for_write(Notice))
         is_first = self._floor is None
         if self._floor is None:
-            newest = Notice.objects.aggregate(newest=Max("pk"))["newest"] or 0
+            newest = notices.aggregate(newest=Max("pk"))["newest"] or 0
             self._floor = newest - OVERLAP
-        found = dict(Notice.objects.filter(pk__gt=self._floor).values_list("pk", "user_id"))
+        found = dict(notices.filter(pk__gt=self._floor).values_list("pk", "user_id"))
         news = set() if is_first else {found[pk] for pk in found.keys() - self._seen.keys()}
         self._remember(found)
         return news

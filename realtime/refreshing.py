@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from django.db import router, transaction
 
 from realtime.announcer import ring
+
+logger = logging.getLogger(__name__)
 
 
 def refresh(*users: Any) -> None:
@@ -36,12 +39,14 @@ def _write(ids: Iterable[str]) -> None:
     transaction.on_commit(ring, using=router.db_for_write(Notice), robust=True)
 
 
-def _write_and_close(ids: Iterable[str]) -> None:
+def _write_and_close(ids: list[str]) -> None:
     from django.db import close_old_connections
 
     close_old_connections()
     try:
         _write(ids)
+    except Exception:  # nobody waits for it
+        logger.exception("Nobody was told that rights of %s may have changed.", ", ".join(ids))
     finally:
         close_old_connections()
 

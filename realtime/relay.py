@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 PART_BYTES: Final = 64 * 1024
 """Bytes of record data that are handed to all connections before the server may write them."""
 
+MAX_NOTICED: Final = 10_000
+"""Users of whom it is known when their rights were doubted last."""
+
 
 class Relay:
     """Everything of one event loop that hears of changes.
@@ -58,6 +61,8 @@ class Relay:
         self._failing = False
         self._notices = Notices()
         self._noticed: dict[str, int] = {}
+        self._forgotten = 0
+        """The look up to which it is not known any more who was noticed: anybody may have been."""
 
     async def __aenter__(self) -> Relay:
         self._users += 1
@@ -102,7 +107,7 @@ class Relay:
 
     def was_noticed(self, user: Any, look: int) -> bool:
         """Tell whether a user's rights may have changed since an earlier look at the log."""
-        return self._noticed.get(str(user.pk), 0) > look
+        return max(self._noticed.get(str(user.pk), 0), self._forgotten) > look
 
     def leave(self, connection: Connection) -> None:
         """Make a connection hear nothing more; how far it came is kept."""
@@ -168,6 +173,9 @@ class Relay:
     def _doubt(self, noticed: set[str]) -> None:
         """Send users' connections to the log, where their rights are looked up for each page."""
         self._noticed |= dict.fromkeys(noticed, self.looks)
+        if len(self._noticed) > MAX_NOTICED:
+            self._noticed.clear()
+            self._forgotten = self.looks
         for connection in list(self.connections):
             identity = connection.identity
             if identity is not None and str(identity.user.pk) in noticed:

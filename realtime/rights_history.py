@@ -40,7 +40,8 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
     from realtime.models import Right
 
     user_id, now_held = str(user.pk), set(audiences) or {_NOTHING}
-    rows = Right.objects.filter(user_id=user_id)
+    using = router.db_for_write(Right)
+    rows = Right.objects.using(using).filter(user_id=user_id)
     held = set(rows.filter(lost_at=None).values_list("audience", flat=True))
     if held == now_held:
         return
@@ -48,7 +49,7 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
     now, seq = timezone.now(), head(sync_conf().DATABASE).seq
     since: dict[str, Any] = {} if is_new else {"gained_at": now, "gained_seq": seq}
     gained, lost = sorted(now_held - held), sorted(held - now_held)
-    with transaction.atomic(using=router.db_for_write(Right)):
+    with transaction.atomic(using=using):
         for start in range(0, len(lost), CHUNK):
             part = rows.filter(lost_at=None, audience__in=lost[start : start + CHUNK])
             part.update(lost_at=now, lost_seq=seq)
@@ -88,7 +89,8 @@ def difference(
     from realtime.models import Right
 
     changed = Q(gained_at__isnull=False) | Q(lost_at__isnull=False)
-    rows = list(Right.objects.filter(changed, user_id=str(user.pk)).exclude(audience=_NOTHING))
+    every = Right.objects.using(router.db_for_write(Right)).filter(user_id=str(user.pk))
+    rows = list(every.filter(changed).exclude(audience=_NOTHING))
     if not rows:
         return Difference()
     surely = _surely_known(start)
@@ -109,7 +111,7 @@ def _surely_known(start: Position | datetime.datetime) -> datetime.datetime | No
     if isinstance(start, datetime.datetime):
         stopped = start
     else:
-        before = SyncLog.objects.using(sync_conf().DATABASE).filter(seq__lte=start.seq)
+        before = SyncLog.objects.using(sync_conf().DATABASE).filter(seq__lte=start.whole_up_to)
         stopped = before.order_by("-seq").values_list("published_at", flat=True).first()
     return stopped and stopped - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
 

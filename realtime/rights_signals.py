@@ -28,6 +28,7 @@ def connect() -> None:
 
     user_logged_out.connect(logged_out, dispatch_uid="realtime.logged_out")
     _on(post_save, user_saved, get_user_model())
+    _on(post_delete, user_deleted, get_user_model())
     _on(post_save, device_saved, Device)
     _on(post_delete, device_deleted, Device)
     for name in _FIELDS:
@@ -56,6 +57,11 @@ def user_saved(
     """Refresh a user who was changed; a new one has no connections."""
     if created or (update_fields is not None and NO_RIGHT.issuperset(update_fields)):
         return
+    refresh(instance)
+
+
+def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Refresh a user who is gone, while the primary key is still known: every connection ends."""
     refresh(instance)
 
 

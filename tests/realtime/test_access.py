@@ -9,18 +9,20 @@ import pytest
 import pytest_asyncio
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from realtime import access, paging, rights
+from realtime import access, auth, paging, refreshing, rights
 from realtime.connection import Connection
-from realtime.conversation import Conversation
+from realtime.conversation import IDENTIFY_TRIES, Conversation
 from realtime.database import in_database
 from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
 from realtime.rights_history import difference
+from sync.publishing import publish
+from tests.realtime.conftest import finish_database_work
 from tests.realtime.doubles import RecordingTransport
 from tests.support.off_loop import off_loop
 from tests.support.replica import Replica
@@ -445,6 +447,30 @@ async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_
     assert back.replica.state == await off_loop(database_state, back.connection.permitted)
 
 
+async def test_a_simple_client_that_asks_for_a_part_comes_to_its_end(
+    running, token, group, settings
+):
+    """Each of its pages would be the first of a snapshot for as long as the change is news."""
+    for title in ("first", "second", "third"):
+        await off_loop(memo, group, title)
+    start = (await off_loop(publish)).cursor
+    identity = await in_database(auth.token_grant, token, SCOPE)
+    await in_database(rights.identify, identity, None)
+    await off_loop(join, group)
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+    simple = Spoken(running, token, Replica(cursor=start))
+    simple.conversation = Conversation(scope, simple.connection, running)
+    await simple.conversation.begin(cookies_count=False)
+    has_more, pages = True, 0
+    while has_more and pages < 5:
+        await simple.say(SyncRequest(cursor=simple.replica.cursor, tables=["testapp_memo"]))
+        [page] = await simple.done()
+        has_more, pages = page["hasMore"], pages + 1
+    assert (pages, simple.replica.resets) == (3, 1)
+    await simple.conversation.end()
+
+
 async def test_a_client_whose_rights_never_changed_goes_on_where_it_was(make_spoken, group):
     away = await make_spoken()
     await off_loop(join, group)
@@ -648,6 +674,34 @@ async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_miss
     assert "foreign" not in text_of(spoken.replica.received)
 
 
+async def test_a_user_of_whom_there_is_always_news_is_let_in_and_hears_nothing_of_what_is_lost(
+    spoken, group, monkeypatch
+):
+    await off_loop(join, group)
+    identify, calls = rights.identify, 0
+
+    def identify_and_change(*args):
+        nonlocal calls
+        found, calls = identify(*args), calls + 1
+        if calls < IDENTIFY_TRIES:
+            refresh(ada())
+        elif calls == IDENTIFY_TRIES:
+            leave(group)
+            memo(group, "foreign")
+        else:
+            refresh(ada())
+        return found
+
+    monkeypatch.setattr(rights, "identify", identify_and_change)
+    async with asyncio.timeout(20):
+        await spoken.hello()
+    await off_loop(memo, group, "foreign as well")
+    await spoken.done()
+    assert calls == IDENTIFY_TRIES
+    assert spoken.connection.permitted == {"everyone"}
+    assert "foreign" not in text_of(spoken.replica.received)
+
+
 async def test_what_a_client_left_out_is_not_gained(spoken, group):
     await spoken.hello(audiences=["everyone"])
     await off_loop(join, group)
@@ -691,6 +745,18 @@ async def test_a_refresh_may_be_called_on_an_event_loop(spoken, group):
     await spoken.connection.transport.until(
         lambda sent: any(m["type"] == "audiences" for m in sent.messages)
     )
+
+
+async def test_a_refresh_on_an_event_loop_that_fails_is_logged(spoken, monkeypatch, caplog):
+    def fail(ids):
+        raise OperationalError("the disk is full")
+
+    monkeypatch.setattr(refreshing, "_write", fail)
+    refresh(4711)
+    await asyncio.to_thread(finish_database_work)
+    [record] = [r for r in caplog.records if r.name == "realtime.refreshing"]
+    assert "4711" in record.getMessage()
+    assert "the disk is full" in str(record.exc_info[1])
 
 
 async def test_rights_that_cannot_be_looked_up_send_a_client_away_to_come_back(

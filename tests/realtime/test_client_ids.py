@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.db import IntegrityError
 
 from realtime.client_ids import (
     belongs_to,
@@ -120,3 +121,11 @@ def test_of_many_users_who_claim_a_client_id_at_once_one_gets_it(django_user_mod
     won = in_threads(*(lambda user=user: belongs_to("laptop", user) for user in users))
     winners = [user for user, has_won in zip(users, won, strict=True) if has_won]
     assert winners == [Client.objects.get().user]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_who_is_gone_is_tried_once(django_user_model, django_assert_max_num_queries):
+    gone = django_user_model.objects.create_user("gone")
+    django_user_model.objects.filter(pk=gone.pk).delete()
+    with django_assert_max_num_queries(8), pytest.raises(IntegrityError):
+        belongs_to("laptop-7", gone)

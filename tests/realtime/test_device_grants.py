@@ -14,6 +14,7 @@ from realtime.device_grants import device_grant, device_of_token, is_device_toke
 from realtime.devices import create_device, new_prefix, new_token, revoke_device, rotate_device
 from realtime.errors import BadToken, ErrorCode, Revoked, TokenExpired
 from realtime.models import Device
+from tests.support.late_replica import ReadsFromALateReplica
 
 pytestmark = pytest.mark.django_db
 
@@ -299,3 +300,14 @@ def test_a_grant_shows_neither_token_nor_hash(user):
     shown = repr(device_grant(token))
     assert token not in shown
     assert device.token_hash not in shown
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_a_replica_that_is_late_does_not_say_what_a_token_opens(user, settings):
+    device, token = create_device(user, "laptop")
+    settings.DATABASE_ROUTERS = [ReadsFromALateReplica()]
+    grant = device_grant(token)
+    assert grant.renew().user == user
+    update(device, revoked_at=timezone.now())
+    with pytest.raises(Revoked):
+        grant.renew()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from realtime import notices
 from realtime.models import Notice
 from realtime.notices import KEPT, WINDOW, Notices, forget_old
+from tests.support.late_replica import ReadsFromALateReplica
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +83,12 @@ def test_old_notices_are_forgotten():
     notice("new")
     forget_old()
     assert [one.user_id for one in Notice.objects.all()] == ["new"]
+
+
+@pytest.mark.django_db(databases=["default", "other"])
+def test_a_replica_that_is_late_hides_no_notice(settings):
+    settings.DATABASE_ROUTERS = [ReadsFromALateReplica()]
+    found = Notices()
+    found.read()
+    notice("1")
+    assert found.read() == {"1"}

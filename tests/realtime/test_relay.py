@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from hubproject.models import Project
 from realtime import relay as relay_module
 from realtime.database import for_relay
 from realtime.frames import Frame
+from realtime.refreshing import refresh
 from realtime.relay import local_relays, relay
 from sync.cursor import Position
 from sync.models import LogHead, new_epoch
@@ -383,3 +385,14 @@ def test_a_relay_goes_with_its_event_loop():
     gone = asyncio.run(use())
     gc.collect()
     assert gone() is None
+
+
+async def test_whom_it_has_noticed_takes_up_no_memory_for_ever(running, monkeypatch):
+    """Forgotten, they are doubted: who was not noticed is only looked up once more."""
+    monkeypatch.setattr(relay_module, "MAX_NOTICED", 2)
+    look = running.looks
+    await off_loop(refresh, 1, 2, 3)
+    await running.refresh()
+    assert len(running._noticed) <= 2
+    assert running.was_noticed(SimpleNamespace(pk=1), look)
+    assert not running.was_noticed(SimpleNamespace(pk=1), running.looks)

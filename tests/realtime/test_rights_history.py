@@ -13,6 +13,7 @@ from hubproject.models import Project
 from realtime.models import Right
 from realtime.rights_history import Difference, difference, remember
 from sync.publishing import publish
+from tests.support.late_replica import ReadsFromALateReplica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +36,7 @@ def step():
 
 
 def intervals():
-    rows = Right.objects.order_by("audience", "id")
+    rows = Right.objects.using("default").order_by("audience", "id")
     return [(r.audience, r.gained_seq, r.lost_seq) for r in rows]
 
 
@@ -161,3 +162,15 @@ def test_a_client_that_obeys_ends_with_what_it_may_hold(user, rights, data):
     kept = held - change.lost
     assert kept <= permitted
     assert kept | change.gained == permitted
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
+def test_a_replica_that_is_late_does_not_have_it_written_twice(user, settings):
+    start = step()
+    remember(user, {"a"})
+    settings.DATABASE_ROUTERS = [ReadsFromALateReplica()]
+    step()
+    remember(user, {"b"})
+    remember(user, {"b"})
+    assert [name for name, *_ in intervals()] == ["a", "b"]
+    assert difference(user, frozenset("b"), start) == Difference(frozenset("a"), frozenset("b"))

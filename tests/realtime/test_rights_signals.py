@@ -53,6 +53,17 @@ def told():
 # The user
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_who_is_deleted_is_looked_at(user, told, alone):
+    told()
+    pk = str(user.pk)
+    if alone:
+        user.delete()
+    else:
+        type(user).objects.filter(pk=user.pk).delete()
+    assert told() == {pk}
+
+
 @pytest.mark.parametrize(
     "change",
     [{"is_active": False}, {"is_staff": True}, {"is_superuser": True}, {"first_name": "A"}],

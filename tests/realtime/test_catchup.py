@@ -633,6 +633,20 @@ async def test_a_client_that_falls_behind_as_it_asks_for_something_else_loses_no
     assert replica.cursor == client.relay.position.cursor
 
 
+async def test_a_client_that_falls_behind_while_its_answer_waits_for_room_loses_nothing(client):
+    await client.resume()
+    await client.done()
+    client.stop_reading()
+    await client.ask(cursor=client.replica.cursor, tables=["testapp_label"])
+    await client.relay.refresh()  # so that the answer waits by now
+    await create("seen", "unseen")
+    await client.relay.refresh()
+    assert client.connection.behind
+    client.read_again()
+    await client.done()
+    await equal_to_the_database(client)
+
+
 @pytest.mark.usefixtures("small_pages")
 async def test_pages_wait_for_a_client_that_does_not_read_them(client):
     await create(*"abcde")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hubproject.models import Project
 from realtime.models import Right
 from realtime.rights_history import Difference, difference, remember
+from sync.cursor import Position
 from sync.publishing import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,7 +103,7 @@ def test_what_was_gained_after_the_client_stopped_is_to_be_sent(user):
     stopped = step()
     step()
     remember(user, ["a", "b"])
-    assert difference(user, frozenset("ab"), stopped) == Difference(frozenset(), frozenset("b"))
+    assert difference(user, frozenset("ab"), stopped) == Difference(frozenset("b"), frozenset("b"))
 
 
 def test_where_the_place_does_not_tell_it_is_forgotten_and_sent_anew(user):
@@ -127,7 +128,7 @@ def test_a_time_serves_as_well_as_a_place(user):
     stopped = timezone.now()
     remember(user, ["b", "c"])
     change = difference(user, frozenset("bc"), stopped)
-    assert change == Difference(frozenset("a"), frozenset("c"))
+    assert change == Difference(frozenset("ac"), frozenset("c"))
     assert not difference(user, frozenset("bc"), timezone.now() + datetime.timedelta(seconds=1))
 
 
@@ -139,6 +140,21 @@ def test_what_a_process_may_have_heard_late_is_in_doubt_for_a_while(user, settin
     stopped = step()
     change = difference(user, frozenset("b"), stopped)
     assert change == Difference(frozenset("ab"), frozenset("b"))
+
+
+def test_what_it_may_have_heard_late_is_in_doubt_however_late_the_client_comes(
+    user, settings, monkeypatch
+):
+    settings.REALTIME = {"RECHECK_INTERVAL": 60}
+    remember(user, ["a"])
+    step()
+    remember(user, ["b"])
+    stopped = Position.parse(step().cursor)
+    later = timezone.now() + datetime.timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    change = difference(user, frozenset("b"), stopped)
+    assert change == Difference(frozenset("ab"), frozenset("b"))
+    assert not difference(user, frozenset("b"), Position.parse(step().cursor))
 
 
 @settings(

@@ -13,13 +13,15 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from realtime import access, auth, paging, refreshing, rights
+from realtime.arrival import IDENTIFY_TRIES
 from realtime.connection import Connection
-from realtime.conversation import IDENTIFY_TRIES, Conversation
+from realtime.conversation import Conversation
 from realtime.database import in_database
 from realtime.devices import create_device
 from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
+from realtime.relay import relay
 from realtime.rights_history import difference
 from sync.publishing import publish
 from tests.realtime.conftest import finish_database_work
@@ -620,6 +622,123 @@ async def test_what_is_lost_again_while_it_is_sent_is_not_sent_to_its_end(
     await off_loop(memo, group, "fourth")
     assert "fourth" not in text_of(await spoken.done())
     assert not [key for key in spoken.replica.state if key[0] == Memo._meta.db_table]
+    assert group.name not in (spoken.replica.held or ())
+
+
+async def test_what_is_lost_before_it_was_sent_does_not_count_as_held(spoken, group, gate):
+    await spoken.arrive()
+    await off_loop(join, group)
+    gate.close()
+    await spoken.relay.refresh()
+    await asyncio.wait_for(gate.reached.wait(), 20)  # the drain, which finds the gain
+    leave_when_read = spoken.connection.confirm
+
+    def lose(identity):
+        if spoken.connection.is_held and not spoken.connection.gaining:
+            leave(group)
+        return leave_when_read(identity)
+
+    spoken.connection.confirm = lose
+    gate.may_pass.set()
+    messages = await spoken.done()
+    assert [m["gained"] for m in messages if m["type"] == "audiences"] == [[group.name], []]
+    assert not [m for m in messages if group.name in m.get("audiences", ()) and "changes" in m]
+    await assert_equal_to_the_database(spoken)
+
+
+async def test_no_cursor_outruns_what_was_gained(spoken, group):
+    await off_loop(memo, group, "old")
+    await spoken.arrive()
+    stored = spoken.replica.cursor
+    await off_loop(join, group)
+    await off_loop(Team.objects.create, name="news for everyone")
+    messages = await spoken.done()
+    gained = next(n for n, m in enumerate(messages) if m.get("audiences") == [group.name])
+    assert [m["type"] for m in messages[:gained]] == ["audiences", "sync_response"]
+    assert not [m for m in messages[:gained] if m.get("cursor", stored) != stored]
+    await off_loop(memo, group, "new")
+    await spoken.done()
+    assert spoken.replica.cursor == spoken.relay.position.cursor
+
+
+async def test_no_cursor_tells_a_simple_client_past_a_change_before_its_reset(
+    running, token, group
+):
+    scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
+    simple = Spoken(running, token)
+    simple.conversation = Conversation(scope, simple.connection, running)
+    await simple.conversation.begin(cookies_count=False)
+    await simple.say(SyncRequest())
+    await simple.done()
+    await off_loop(join, group)
+    messages = await simple.done()
+    reset = next(n for n, m in enumerate(messages) if m.get("reset"))
+    assert not [m for m in messages[:reset] if "cursor" in m]
+    assert "cursor" in messages[reset]
+    await simple.conversation.end()
+
+
+@pytest.mark.parametrize("then", ["stays", "is deleted"])
+async def test_what_moved_to_an_audience_gained_meanwhile_is_as_the_database_has_it(
+    make_spoken, group, then
+):
+    """The snapshot of what was gained comes before the pages that tell of the move."""
+    away = await make_spoken()
+    moves = await off_loop(memo, group, "moves")
+    await off_loop(join, group)
+    other = await off_loop(Team.objects.create, name="red")
+    await away.arrive()
+    await away.conversation.end()
+
+    def meanwhile():
+        Memo.objects.filter(pk=moves.pk).update(team=other)
+        if then == "is deleted":
+            moves.delete()
+        join(Group.objects.create(name=f"team:{other.pk}"))
+
+    await off_loop(meanwhile)
+    back = await make_spoken(away.replica)
+    await back.come_back()
+    await assert_equal_to_the_database(back)
+
+
+async def test_a_credential_that_ends_between_its_check_and_the_joining_opens_nothing(
+    spoken, monkeypatch
+):
+    token_grant, loop = auth.token_grant, asyncio.get_running_loop()
+
+    def grant_and_deactivate(*args):
+        grant = token_grant(*args)
+        get_user_model().objects.update(is_active=False)
+        refresh(ada())
+        asyncio.run_coroutine_threadsafe(spoken.relay.refresh(), loop).result(20)
+        return grant
+
+    monkeypatch.setattr(auth, "token_grant", grant_and_deactivate)
+    await spoken.hello()
+    assert spoken.closed[0] == 4503
+    assert "welcome" not in text_of(spoken.connection.transport.messages)
+
+
+async def test_a_loss_before_the_first_look_of_a_relay_is_not_missed(
+    transactional_db, token, group, monkeypatch
+):
+    await off_loop(join, group)
+    identify = rights.identify
+
+    def identify_and_lose(*args):
+        found = identify(*args)
+        monkeypatch.setattr(rights, "identify", identify)
+        leave(group)
+        return found
+
+    monkeypatch.setattr(rights, "identify", identify_and_lose)
+    async with relay() as fresh:
+        spoken = Spoken(fresh, token)
+        await spoken.conversation.begin(cookies_count=False)
+        await spoken.hello()
+        assert spoken.connection.permitted == {"everyone"}
+        await spoken.conversation.end()
 
 
 async def test_who_lost_while_it_was_sent_what_is_gained_again_gets_it_from_zero(

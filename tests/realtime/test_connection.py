@@ -75,6 +75,17 @@ def test_a_client_that_has_not_caught_up_gets_events_without_cursors(connection)
     assert connection.cursor is None
 
 
+@pytest.mark.parametrize("due", [{"gaining": frozenset({"staff"})}, {"is_outdated": True}])
+def test_a_client_that_is_due_what_it_gained_or_lost_gets_events_without_cursors(connection, due):
+    """A stored cursor from after a change of rights would say that the client knows of it."""
+    for name, value in due.items():
+        setattr(connection, name, value)
+    connection.deliver([live_event(1)], position(1))
+    [message] = connection.transport.messages
+    assert "cursor" not in message
+    assert connection.cursor is None
+
+
 def test_a_batching_client_gets_several_events_in_one_frame(connection):
     connection.batch = True
     connection.deliver([live_event(1), live_event(2)], position(2))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hubproject.models import Project
 from realtime.models import Right
 from realtime.rights_history import Difference, difference, remember
+from sync.cursor import Position
 from sync.publishing import publish
 from tests.support.late_replica import ReadsFromALateReplica
 
@@ -142,6 +143,21 @@ def test_what_a_process_may_have_heard_late_is_in_doubt_for_a_while(user, settin
     stopped = step()
     change = difference(user, frozenset("b"), stopped)
     assert change == Difference(frozenset("ab"), frozenset("b"))
+
+
+def test_what_it_may_have_heard_late_is_in_doubt_however_late_the_client_comes(
+    user, settings, monkeypatch
+):
+    settings.REALTIME = {"RECHECK_INTERVAL": 60}
+    remember(user, ["a"])
+    step()
+    remember(user, ["b"])
+    stopped = Position.parse(step().cursor)
+    later = timezone.now() + datetime.timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    change = difference(user, frozenset("b"), stopped)
+    assert change == Difference(frozenset("ab"), frozenset("b"))
+    assert not difference(user, frozenset("b"), Position.parse(step().cursor))
 
 
 @settings(

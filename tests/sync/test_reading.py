@@ -208,6 +208,30 @@ def test_what_is_heard_besides_is_not_told(red, blue):
     assert changes_since(None, [f"team:{red.pk}"], heard=heard).changes == []
 
 
+def test_a_move_is_told_where_the_page_does_not_have_what_became_of_the_record(red, blue):
+    """By the time of the next page the other audience may have been lost."""
+    memo = Memo.objects.create(team=red, text="a")
+    cursor = changes_since(None, EVERYONE).position
+    Memo.objects.update(team=blue)
+    Memo.objects.update(text="b")
+    both = [f"team:{red.pk}", f"team:{blue.pk}"]
+    page = changes_since(cursor, both, limit=1)
+    assert [(entry.action, entry.record_id) for entry in page.changes] == [("delete", str(memo.pk))]
+    page = changes_since(page.position, both, limit=1)
+    assert [(entry.action, entry.values["text"]) for entry in page.changes] == [("update", "b")]
+
+
+def test_a_move_does_not_take_away_what_was_sent_already(red, blue):
+    memo = Memo.objects.create(team=red, text="a")
+    cursor = changes_since(None, EVERYONE).position
+    Memo.objects.update(team=blue)
+    reds, blues = [f"team:{red.pk}"], [f"team:{blue.pk}"]
+    assert changes_since(cursor, reds, heard=[*reds, *blues]).changes == []
+    memo.delete()
+    [gone] = changes_since(cursor, reds, heard=[*reds, *blues]).changes
+    assert (gone.action, gone.cause) == ("delete", "moved"), "no snapshot of blue has it"
+
+
 def test_what_left_an_audience_is_not_in_its_snapshot(red, blue):
     Memo.objects.create(team=red, text="a")
     Memo.objects.update(team=blue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from realtime import rights
 from realtime.conf import conf
@@ -52,5 +52,14 @@ async def _recheck(due: list[Connection]) -> None:
         if isinstance(confirmed, Exception) and not isinstance(confirmed, EndsConnection):
             logger.error("Rights could not be looked up: %s", confirmed, exc_info=confirmed)
             continue
+        _tell(connection, confirmed, question)
+
+
+def _tell(connection: Connection, confirmed: Any, question: int) -> None:
+    """Hand over what was found; what goes wrong there is no other's loss."""
+    try:
         with contextlib.suppress(EndsConnection):
             connection.on_confirmed(confirmed, question)
+    except Exception:
+        logger.exception("A connection could not be told of its rights.")
+        connection.fall_behind()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import DatabaseError
 
@@ -61,5 +61,14 @@ async def _recheck(due: list[Connection]) -> None:
             if not isinstance(confirmed, DatabaseError):
                 connection.fall_behind()
             continue
+        _tell(connection, confirmed, question)
+
+
+def _tell(connection: Connection, confirmed: Any, question: int) -> None:
+    """Hand over what was found; what goes wrong there is no other's loss."""
+    try:
         with contextlib.suppress(EndsConnection):
             connection.on_confirmed(confirmed, question)
+    except Exception:
+        logger.exception("A connection could not be told of its rights.")
+        connection.fall_behind()

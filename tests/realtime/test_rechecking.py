@@ -91,6 +91,19 @@ async def test_a_right_that_nobody_confirms_is_none_unless_nothing_can_be_read(
     assert doubtful.behind is is_sent_to_the_log
 
 
+async def test_one_that_cannot_be_told_of_its_rights_stops_no_other(answers, caplog):
+    found = {}
+    deaf, behind = watched("deaf", found), []
+
+    def fail(answer, question):
+        raise OSError("the socket is broken")
+
+    deaf.on_confirmed, deaf.on_behind = fail, lambda: behind.append("deaf")
+    await until(lambda: len(found.get("fine", ())) > 2, deaf, watched("fine", found))
+    assert behind == ["deaf"]
+    assert "the socket is broken" in caplog.text
+
+
 async def test_a_database_that_fails_is_asked_again(answers, caplog):
     found = {}
     answers["every"] = RuntimeError("no database")

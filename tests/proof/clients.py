@@ -78,7 +78,7 @@ class ProofClient(HubClient):
         self.credential = ""
         self.judged = 0
         self.recent: deque[str] = deque(maxlen=SHOWN)
-        """The last messages of both sides, shortened, for whoever has to find out what went wrong."""
+        """The last messages of both sides, shortened, for whoever looks for what went wrong."""
         self._chance = random.Random(seed)
         self._since: str | None = None
         self._told: set[str] | None = None
@@ -255,7 +255,9 @@ class ProofClient(HubClient):
         if str(message.get("id", "")).startswith(PROBE):
             self._unclaimed.append(message)
             return
-        if message["type"] == "event":
+        if self.manner.says_hello and self._told is None:
+            self._unclaimed.append(message)  # not narrowed yet; what follows `welcome` has it all
+        elif message["type"] == "event":
             self.take(message)
         else:
             super()._take(message)

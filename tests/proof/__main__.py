@@ -102,7 +102,7 @@ def main() -> int:
         complaints = list(filter(None, (hub.complaint() for hub in hubs)))
     print_table(proof.figures, time.monotonic() - started)
     print(f"latest value after an unannounced loss: {proof.oracle.latest:.2f} s")
-    print(*proof.oracle.violations, *complaints, sep="\n")
+    print(*proof.oracle.violations, *proof.traces, *complaints, sep="\n")
     if not proof.violations and not complaints:
         return 0
     print(f"Not as it has to be. Repeat the choices with: --seed {given.seed}", file=sys.stderr)

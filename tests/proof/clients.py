@@ -10,8 +10,8 @@ import random
 import re
 import socket
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ VALUE: Final = re.compile(r"value-\d+-")
 PROBE: Final = "probe-"
 RECEIVE_BUFFER: Final = 4096
 KEPT: Final = 5
+SHOWN: Final = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class ProofClient(HubClient):
         self.asked: frozenset[str] | None = None
         self.credential = ""
         self.judged = 0
+        self.recent: deque[str] = deque(maxlen=SHOWN)
+        """The last messages of both sides, shortened, for whoever looks for what went wrong."""
         self._chance = random.Random(seed)
         self._since: str | None = None
         self._told: set[str] | None = None
@@ -225,7 +228,13 @@ class ProofClient(HubClient):
             is_slow = self.manner.reads_slowly
             self.ended.append(Closed(self.name, self.credential, self._began, now, code, is_slow))
 
+    async def send(self, message: Mapping[str, Any] | str | bytes) -> None:
+        """Send a message, as `HubClient` does."""
+        self.recent.append(f"{time.monotonic():.3f} > {message}")
+        await super().send(message)
+
     def _observe(self, raw: str, message: Message) -> None:
+        self.recent.append(f"{time.monotonic():.3f} < {_shortened(message)}")
         self.counts["frames"] += 1
         changes = [(one["audience"], one["transaction"]) for one in _changes(message)]
         self.counts["changes received"] += len(changes)
@@ -246,7 +255,9 @@ class ProofClient(HubClient):
         if str(message.get("id", "")).startswith(PROBE):
             self._unclaimed.append(message)
             return
-        if message["type"] == "event":
+        if self.manner.says_hello and self._told is None:
+            self._unclaimed.append(message)  # not narrowed yet; what follows `welcome` has it all
+        elif message["type"] == "event":
             self.take(message)
         else:
             super()._take(message)
@@ -263,6 +274,12 @@ class ProofClient(HubClient):
             start = self.cursor if self.manner.by == "cursor" else self._since
             asked = {} if start is None else {self.manner.by: start}
             has_more = (await self.request({"type": "sync_request"} | asked))["hasMore"]
+
+
+def _shortened(message: Message) -> Message:
+    """Leave out what the records hold."""
+    shown = {"changes", "events", "data", "limits"} & message.keys()
+    return message | {name: len(message[name]) for name in shown}
 
 
 def _changes(message: Message) -> Sequence[Message]:

@@ -95,6 +95,8 @@ class Proof:
         self.oracle = Oracle(ALLOWANCE)
         self.figures: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
+        self.traces: list[str] = []
+        """What was said last on the connections of clients whose replicas were wrong."""
         self._urls = urls
         self._size = size
         self._chance = random.Random(seed)
@@ -214,6 +216,8 @@ class Proof:
         for client in clients:
             for kind, text in self._differences(client, states):
                 self.oracle.complain(kind, text)
+            if self._differences(client, states):
+                self.traces.append("\n".join([client.name, *client.recent]))
         await off_loop(self._catch_up)
 
     def _catch_up(self) -> bool:

@@ -28,6 +28,8 @@ async def test_no_client_is_sent_what_its_user_may_not_hear_nor_misses_what_it_m
     print(f"The seed is {seed}.")
     proof = Proof([hub.ws_url for hub in hubs], Size(STEPS), seed)
     figures = await proof.run()
-    assert proof.violations == 0, "\n".join([f"seed {seed}", *proof.oracle.violations])
+    assert proof.violations == 0, "\n".join(
+        [f"seed {seed}", *proof.oracle.violations, *proof.traces]
+    )
     assert min(figures["values checked"], figures["told of a loss"], figures["resets"]) > 0
     assert figures["steps"] >= STEPS

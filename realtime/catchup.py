@@ -75,8 +75,9 @@ async def resume(
             return
         upto = hold(relay, connection)
         if gained and not await send_snapshot(connection, gained, upto):
-            gained = frozenset()  # `start` lies below the horizon too, and is answered by a reset
-        await send_pages(relay, connection, start, upto, without=gained)
+            await send_pages(relay, connection, None, upto, is_anew=True)
+        else:
+            await send_pages(relay, connection, start, upto, without=gained)
 
 
 async def settle(relay: Relay, connection: Connection) -> None:
@@ -97,10 +98,12 @@ async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> 
         gained &= connection.permitted  # what was lost again meanwhile is not heard
         connection.audiences |= gained
         connection.gaining -= gained
-        if await send_snapshot(connection, gained, upto):
-            await let_go(relay, connection, upto)
-        else:
+        if not await send_snapshot(connection, gained, upto):
             await send_pages(relay, connection, None, upto, is_anew=True)
+        elif connection.caught_up:  # the client gets the cursor that it was not given meanwhile
+            await send_pages(relay, connection, upto, upto)
+        else:
+            await let_go(relay, connection, upto)
 
 
 async def _start_anew(relay: Relay, connection: Connection) -> None:

@@ -48,14 +48,15 @@ async def send_pages(
     `is_anew` has the client replace what it holds by them.
     """
     while not connection.transport.is_closing:
-        page = await _page(connection, start, upto, without)
-        if page.reset:  # perhaps because the relay itself had fallen below the horizon
+        if is_anew:
+            page, is_anew = await _anew(connection, upto), False
+        else:
+            page = await _page(connection, start, upto, without)
+        if page.reset and start is not None:
+            # Perhaps because the relay itself had fallen below the horizon.
             await relay.refresh()
             upto, without = hold(relay, connection), frozenset()
-            hear_all(connection)
-            page = await _page(connection, start, upto, without)
-        if is_anew:
-            page, is_anew = dataclasses.replace(page, reset=True), False
+            page = await _anew(connection, upto)
         connection.caught_up = with_cursor and not page.has_more
         is_entitled = with_cursor and not connection.is_due
         connection.send(sync_response(page, with_cursor=is_entitled))
@@ -67,6 +68,16 @@ async def send_pages(
             return
         else:
             upto, without = hold(relay, connection), frozenset()
+
+
+async def _anew(connection: Connection, upto: Position) -> Page:
+    """Read the first page of everything that may be heard, also of what is gained meanwhile: a
+    client that starts anew holds all that it was told of."""
+    while True:
+        hear_all(connection)
+        page = await _page(connection, None, upto, frozenset())
+        if not connection.gaining:
+            return dataclasses.replace(page, reset=True)
 
 
 async def send_snapshot(connection: Connection, audiences: frozenset[str], upto: Position) -> bool:

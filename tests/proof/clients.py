@@ -78,7 +78,7 @@ class ProofClient(HubClient):
         self.credential = ""
         self.judged = 0
         self.recent: deque[str] = deque(maxlen=SHOWN)
-        """The last messages of both sides, shortened, for whoever looks for what went wrong."""
+        """The last messages but events, shortened, for whoever looks for what went wrong."""
         self._chance = random.Random(seed)
         self._since: str | None = None
         self._told: set[str] | None = None
@@ -118,6 +118,7 @@ class ProofClient(HubClient):
         self._leaves = False
         self._told = None
         await self.connect()
+        self.recent.append(f"{self._began:.3f} came to {url}")
         self.counts["connections"] += 1
         if not self.manner.says_hello:
             await self._catch_up()
@@ -234,7 +235,8 @@ class ProofClient(HubClient):
         await super().send(message)
 
     def _observe(self, raw: str, message: Message) -> None:
-        self.recent.append(f"{time.monotonic():.3f} < {_shortened(message)}")
+        if message["type"] != "event":
+            self.recent.append(f"{time.monotonic():.3f} < {_shortened(message)}")
         self.counts["frames"] += 1
         changes = [(one["audience"], one["transaction"]) for one in _changes(message)]
         self.counts["changes received"] += len(changes)

@@ -94,6 +94,7 @@ class Replica:
     def _take_page(self, page: Message) -> None:
         if page.get("reset"):
             self.resets += 1
+            self._gaining = set()
             self._fresh = {}
             self._last = None
             self.cursor = None

@@ -75,7 +75,7 @@ async def resume(
             return
         upto = hold(relay, connection)
         if gained and not await send_snapshot(connection, gained, upto):
-            await send_pages(relay, connection, None, upto, is_anew=True)
+            await _start_anew(relay, connection)
         else:
             await send_pages(relay, connection, start, upto, without=gained)
 
@@ -99,7 +99,7 @@ async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> 
         connection.audiences |= gained
         connection.gaining -= gained
         if not await send_snapshot(connection, gained, upto):
-            await send_pages(relay, connection, None, upto, is_anew=True)
+            await _start_anew(relay, connection)
         elif connection.caught_up:  # the client gets the cursor that it was not given meanwhile
             await send_pages(relay, connection, upto, upto)
         else:

@@ -49,14 +49,13 @@ async def send_pages(
     """
     while not connection.transport.is_closing:
         if is_anew:
-            page, is_anew = await _anew(connection, upto), False
+            (page, upto), is_anew = await _anew(relay, connection), False
         else:
             page = await _page(connection, start, upto, without)
         if page.reset and start is not None:
             # Perhaps because the relay itself had fallen below the horizon.
             await relay.refresh()
-            upto, without = hold(relay, connection), frozenset()
-            page = await _anew(connection, upto)
+            (page, upto), without = await _anew(relay, connection), frozenset()
         connection.caught_up = with_cursor and not page.has_more
         is_entitled = with_cursor and not connection.is_due
         connection.send(sync_response(page, with_cursor=is_entitled))
@@ -70,14 +69,15 @@ async def send_pages(
             upto, without = hold(relay, connection), frozenset()
 
 
-async def _anew(connection: Connection, upto: Position) -> Page:
+async def _anew(relay: Relay, connection: Connection) -> tuple[Page, Position]:
     """Read the first page of everything that may be heard, also of what is gained meanwhile: a
-    client that starts anew holds all that it was told of."""
+    client that starts anew holds all that it was told of. Return where the pages end as well."""
     while True:
         hear_all(connection)
+        upto = hold(relay, connection)  # again: of what was not heard yet, nothing was held
         page = await _page(connection, None, upto, frozenset())
         if not connection.gaining:
-            return dataclasses.replace(page, reset=True)
+            return dataclasses.replace(page, reset=True), upto
 
 
 async def send_snapshot(connection: Connection, audiences: frozenset[str], upto: Position) -> bool:

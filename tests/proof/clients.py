@@ -95,6 +95,8 @@ class ProofClient(HubClient):
     def begin_connection(self) -> None:
         """Start from an empty store where there is no position to go on from."""
         is_half_filled = self._fresh is not None
+        if not self.manner.names:
+            self.held = None  # it keeps no books of that: the hub has to know
         super().begin_connection()
         if is_half_filled:
             self._since = None

@@ -39,9 +39,10 @@ class Replica:
 
     def begin_connection(self) -> None:
         """Forget what belonged to the former connection; a half-filled fresh store is one such, and
-        with it the cursor of its pages, and so is what pages of gained audiences have brought."""
+        with it the cursor of its pages, and so is what came of audiences that are not held."""
         self.caught_up = False
-        self._remove_all_of(self._gaining)
+        if self.held is not None:
+            self._remove_all_of(set(self._of.values()) - self.held)
         self._gaining = set()
         if self._fresh is not None:
             self.cursor = None
@@ -101,10 +102,10 @@ class Replica:
         for change in page["changes"]:
             self._apply(change)
         if page["hasMore"]:
-            self._gaining |= set(page.get("audiences", ()))
             return
         if "audiences" in page:
-            self.held = (self.held or set()) | set(page["audiences"])
+            if self.held is not None:
+                self.held |= set(page["audiences"])
             self._gaining -= set(page["audiences"])
             return
         if "cursor" not in page and self._fresh is None:

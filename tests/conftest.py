@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 
 from tests.support.client import HubClient
 from tests.support.environment import database_is_ours, database_kind
 from tests.support.hub import Hub
+from tests.support.patient_flush import flush_patiently
 from tests.support.redis import RedisServer
 from tests.support.require import require
 
@@ -86,6 +88,14 @@ def django_db_setup(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_flush() -> Iterator[None]:
+    """Have a hub that runs beside the tests cost none of them its teardown."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_patiently)
+        yield
 
 
 @pytest.fixture

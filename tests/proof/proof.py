@@ -7,7 +7,7 @@ import dataclasses
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,13 +15,15 @@ from sync.epochs import start_new_epoch
 from sync.publishing import publish
 from sync.registry import EVERYONE
 from sync.retention import prune
-from tests.proof.clients import MANNERS, ProofClient
+from tests.proof.clients import ProofClient
+from tests.proof.comparing import differences, states_of
+from tests.proof.manners import MANNERS
 from tests.proof.oracle import Oracle
 from tests.proof.roaming import Roamer
 from tests.proof.world import World
 from tests.proof.writing import Writer
 from tests.support.off_loop import off_loop
-from tests.support.state import State, database_state
+from tests.support.state import State
 from tests.support.threads import in_threads
 from tests.support.varied import varied
 
@@ -205,14 +207,14 @@ class Proof:
     async def _come_to_rest(self, clients: list[ProofClient]) -> None:
         await off_loop(publish)  # hubs without any client do not
         await off_loop(self._catch_up)
-        states = await off_loop(self._states)
+        states = await off_loop(states_of, self.world.groups)
         deadline = time.monotonic() + self._size.quiet
         while any(self._differences(client, states) for client in clients):
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(POLL_SECONDS)
             if await off_loop(self._catch_up):  # a client that was sent away got a new credential
-                states = await off_loop(self._states)
+                states = await off_loop(states_of, self.world.groups)
         for client in clients:
             for kind, text in self._differences(client, states):
                 self.oracle.complain(kind, text)
@@ -224,35 +226,10 @@ class Proof:
         self.world.harvest()
         return self.oracle.catch_up()
 
-    def _states(self) -> dict[str, State]:
-        return {audience: database_state({audience}) for audience in self.world.groups}
-
-    def _differences(self, client: ProofClient, states: dict[str, State]) -> list[tuple[str, str]]:
-        held = self._permitted(client)
-        if not held:
-            return [("records kept after loss", f"{client.name} is open")] if client.is_open else []
-        if not client.is_open:
-            return [("permitted records missing", f"{client.name} is not connected")]
-        if client.manner.narrows and client.asked is not None:
-            held &= client.asked
-        wanted: State = {}
-        for audience in held:
-            wanted |= states[audience]
-        if client.manner.tables is not None:
-            wanted = {key: row for key, row in wanted.items() if key[0] in client.manner.tables}
-        found: list[tuple[str, str]] = []
-        known = {key for state in states.values() for key in state}
-        who = f"{client.name}, who holds {sorted(held)},"
-        for key in client.state.keys() - wanted.keys():
-            where = "which it may not hear" if key in known else "which is gone"
-            found.append(("records kept after loss", f"{who} keeps {key}, {where}"))
-        for key in wanted.keys() - client.state.keys():
-            found.append(("permitted records missing", f"{who} lacks {key}"))
-        for key in wanted.keys() & client.state.keys():
-            if wanted[key] != client.state[key]:
-                text = f"{who} has {str(client.state[key])[:200]}, not {str(wanted[key])[:200]}"
-                found.append(("records other than in the database", text))
-        return found
+    def _differences(
+        self, client: ProofClient, states: Mapping[str, State]
+    ) -> list[tuple[str, str]]:
+        return differences(client, self._permitted(client), states)
 
     def _judge(self) -> None:
         for client in (roamer.client for roamer in self._roamers):

@@ -150,7 +150,8 @@ def _is_ours(start: Position, end: Position) -> bool:
     if start.witness == end.seq:
         return start.tag == end.tag
     log = SyncLog.objects.using(conf().DATABASE)
-    entry = log.filter(seq=start.witness).only("seq", "transaction").first()
+    # All that a position takes: what is left out is looked up later, when a prune may have come.
+    entry = log.filter(seq=start.witness).only("seq", "transaction", "published_at").first()
     return entry is None or Position.of_entry(start.epoch, entry).tag == start.tag
 
 

@@ -106,6 +106,24 @@ def test_a_superseded_entry_that_is_removed_while_its_page_is_read_changes_nothi
     assert (names(page), page.reset) == (["b"], False)
 
 
+def test_a_cursor_whose_entry_is_removed_while_it_is_looked_at_is_good(monkeypatch):
+    [owner] = owners(1)
+    cursor = publish()
+    owner.name = "a"
+    owner.save()
+    publish()
+    of_entry = Position.of_entry
+
+    def pruning_first(epoch, entry):
+        pruned(older_than=NOTHING)
+        return of_entry(epoch, entry)
+
+    monkeypatch.setattr(Position, "of_entry", pruning_first)
+    page = changes_since(from_client(cursor), EVERYONE)
+    assert (names(page), page.reset) == (["a"], False)
+    assert [entry.seq for entry in published()] == [2], "the entry of the cursor was not removed"
+
+
 def test_a_delete_that_is_removed_between_two_looks_of_a_relay_is_noticed(monkeypatch):
     gone, _ = owners(2)
     start = publish()

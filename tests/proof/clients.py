@@ -157,7 +157,11 @@ class ProofClient(HubClient):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         raw.setblocking(False)
         address = urlsplit(self.url)
-        await asyncio.get_running_loop().sock_connect(raw, (address.hostname, address.port))
+        try:
+            await asyncio.get_running_loop().sock_connect(raw, (address.hostname, address.port))
+        except BaseException:  # also when cancelled: nobody else knows of the socket yet
+            raw.close()
+            raise
         self._socket = await connect(
             self.url,
             sock=raw,

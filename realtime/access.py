@@ -113,8 +113,18 @@ class Access:
             self.tell(change)
         else:
             connection.is_outdated = True
-        if connection.is_due:
-            self._queue(functools.partial(catchup.settle, self._relay, connection))
+        self.settle()
+
+    def owe(self, gained: frozenset[str]) -> None:
+        """Send from zero on what the client is told to forget although it may hear it, also where
+        some of it is on its way: the rest of that would pass for the whole."""
+        self._connection.audiences -= gained
+        self._connection.gaining |= gained
+
+    def settle(self) -> None:
+        """Queue what the client has yet to be sent for changes of its rights, if there is any."""
+        if self._connection.is_due:
+            self._queue(functools.partial(catchup.settle, self._relay, self._connection))
 
     def _end(self, error: EndsConnection) -> NoReturn:
         connection = self._connection

@@ -64,16 +64,15 @@ def _continued(connection: Connection, request: Request) -> Request:
     return dataclasses.replace(request, start=position)
 
 
-async def resume(
-    relay: Relay, connection: Connection, start: Start, gained: frozenset[str] = frozenset()
-) -> None:
-    """Send page after page from `start` on until the connection is live; of the `gained` audiences
+async def resume(relay: Relay, connection: Connection, start: Start) -> None:
+    """Send page after page from `start` on until the connection is live; of what it gains
     everything."""
     with or_goodbye(connection):
         await relay.refresh()
         if not await _is_even(relay, connection):
             return
         upto = hold(relay, connection)
+        gained = _heard_from_now_on(connection)
         if gained and not await send_snapshot(connection, gained, upto):
             await _start_anew(relay, connection)
         else:
@@ -85,25 +84,29 @@ async def settle(relay: Relay, connection: Connection) -> None:
     if connection.is_outdated:
         await _start_anew(relay, connection)
     elif connection.gaining:
-        await gain(relay, connection, connection.gaining)
+        await gain(relay, connection)
 
 
-async def gain(relay: Relay, connection: Connection, gained: frozenset[str]) -> None:
-    """Send everything of audiences that the connection has not heard so far, and hear them."""
+async def gain(relay: Relay, connection: Connection) -> None:
+    """Send everything of the audiences that the connection gains, and hear them."""
     with or_goodbye(connection):
         await relay.refresh()
         if not await _is_even(relay, connection):
             return
         upto = hold(relay, connection)
-        gained &= connection.permitted  # what was lost again meanwhile is not heard
-        connection.audiences |= gained
-        connection.gaining -= gained
+        gained = _heard_from_now_on(connection)
         if not await send_snapshot(connection, gained, upto):
             await _start_anew(relay, connection)
         elif connection.caught_up:  # the client gets the cursor that it was not given meanwhile
             await send_pages(relay, connection, upto, upto)
         else:
             await let_go(relay, connection, upto)
+
+
+def _heard_from_now_on(connection: Connection) -> frozenset[str]:
+    gained, connection.gaining = connection.gaining, frozenset()
+    connection.audiences |= gained
+    return gained
 
 
 async def _start_anew(relay: Relay, connection: Connection) -> None:

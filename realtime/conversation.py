@@ -59,7 +59,6 @@ class Conversation:
         self._worker = Worker()
         self._access = Access(relay, connection, self._queue)
         self._arrival = Arrival(scope, relay, connection, self._access, self._tell)
-        self._held: list[str] | None = None
         self._begun_anew: tuple[Names, Names] | None = None
         connection.on_behind = self._fell_behind
 
@@ -117,21 +116,21 @@ class Conversation:
 
     async def _answer_request(self, request: Request) -> None:
         await self._access.authorise(request.audiences)
-        change = await self._access.made_up(request.start, self._held)
+        change = await self._access.made_up(request.start)
         if change:
-            request = await self._make_up(change, request)
+            request = self._make_up(change, request)
         await catchup.answer(self._relay, self._connection, request)
         if request.is_anew:
             self._begun_anew = (request.tables, request.audiences)
 
-    async def _make_up(self, change: Difference, request: Request) -> Request:
+    def _make_up(self, change: Difference, request: Request) -> Request:
         """Bring a client to its present rights that was away while they changed."""
         if not self._connection.knows_audiences:
             is_begun = self._begun_anew == (request.tables, request.audiences)
             return request if is_begun else dataclasses.replace(request, start=None, is_anew=True)
-        self._held, self._connection.is_told = None, True
+        self._connection.is_told = True
         self._access.tell(change)
-        await catchup.gain(self._relay, self._connection, change.gained)
+        self._access.owe(change.gained)
         return request
 
     async def _hello(self, message: Hello) -> None:
@@ -148,22 +147,22 @@ class Conversation:
         await self._access.authorise(message.audiences)
         self._narrow(message)
         change = await self._access.made_up(cursor, message.held_audiences)
+        self._access.owe(change.gained)
         self._welcome(message, change, device_token)
         self._relay.members_changed.set()
-        if message.held_audiences is not None:
-            self._held = message.held_audiences
+        if cursor is not None or message.held_audiences is not None:
+            self._connection.is_told = True
         if cursor is not None:
             self._connection.acknowledged = message.cursor
-            self._resume(cursor, change.gained, message.id)  # told only if this is not refused
-            self._held, self._connection.is_told = None, True
+            self._resume(cursor, message.id)
+        elif self._connection.caught_up or not self._worker.is_idle:
+            self._access.settle()  # else what the client asks for comes after it
         if is_news or known is None or message.token is not None:
             await report(self._connection)
 
-    def _resume(
-        self, cursor: Position, gained: frozenset[str], request_id: str | int | None
-    ) -> None:
+    def _resume(self, cursor: Position, request_id: str | int | None) -> None:
         idle = self._worker.is_idle
-        job = functools.partial(catchup.resume, self._relay, self._connection, cursor, gained)
+        job = functools.partial(catchup.resume, self._relay, self._connection, cursor)
         self._worker.queue(functools.partial(self._job, job, request_id))
         if idle:  # else the catch-up that runs holds the connection for its own pages
             self._connection.hold()

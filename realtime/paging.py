@@ -129,7 +129,8 @@ async def read(
     without: frozenset[str] = frozenset(),
 ) -> Page:
     """Read a page that holds nothing the connection may not hear: rights are looked up after the
-    reading, and where some were lost, the page is read anew."""
+    reading, and where some were lost, the page is read anew. So it is where the client was told
+    meanwhile to forget what it asked for."""
     while True:
         asked, question = audiences(), connection.ask()
         sent = without & connection.audiences
@@ -150,7 +151,8 @@ async def read(
         if isinstance(confirmed, EndsConnection):
             continue  # a newer answer counts: a former token has ended
         # Its own answer counts as well: a newer one may be from before the page was read.
-        if asked | sent <= connection.permitted & confirmed.audiences:
+        may_hear = connection.permitted & confirmed.audiences
+        if asked | sent <= may_hear and asked <= audiences():
             return page
 
 

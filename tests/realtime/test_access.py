@@ -133,6 +133,14 @@ def gate(monkeypatch):
             self.reached.clear()
             self.may_pass.clear()
 
+        def step(self):
+            """Let pass the one that waits."""
+            self.may_pass.set()
+            self.may_pass.clear()
+
+        def open(self):
+            self.may_pass.set()
+
         async def in_database(self, function, *args, **kwargs):
             found = await in_database(function, *args, **kwargs)
             self.reached.set()
@@ -644,6 +652,43 @@ async def test_what_is_lost_before_it_was_sent_does_not_count_as_held(spoken, gr
     assert [m["gained"] for m in messages if m["type"] == "audiences"] == [[group.name], []]
     assert not [m for m in messages if group.name in m.get("audiences", ()) and "changes" in m]
     await assert_equal_to_the_database(spoken)
+
+
+@pytest.mark.parametrize("fields", ["cursor and held", "held", "cursor"])
+@pytest.mark.parametrize("at_page", [1, 2, 3])
+async def test_what_is_on_its_way_while_the_client_is_told_to_forget_it_comes_from_zero(
+    make_spoken, group, gate, settings, fields, at_page
+):
+    """A repeated `hello` tells the client to forget what its store does not hold yet; the rest of
+    a snapshot that had begun before would pass for the whole."""
+    for title in ("first", "second", "third", "fourth"):
+        await off_loop(memo, group, title)
+    spoken = await make_spoken()
+    await spoken.arrive()
+    cursor, held = spoken.replica.cursor, sorted(spoken.replica.held)
+    settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
+    if fields == "cursor":
+        spoken.connection.is_told = False
+    await off_loop(join, group)
+    gate.close()
+    await spoken.relay.refresh()
+    for _ in range(at_page):
+        await asyncio.wait_for(gate.reached.wait(), 20)
+        gate.reached.clear()
+        gate.step()
+    await asyncio.wait_for(gate.reached.wait(), 20)
+    await off_loop(Memo.objects.filter(text="first").delete)
+    named = {"cursor": cursor, "held_audiences": held}
+    await spoken.hello(**{name: named[name] for name in named if name[:4] in fields})
+    gate.open()
+    messages = await spoken.done()
+    told = next(n for n, m in enumerate(messages) if group.name in m.get("lost", ()))
+    pages = [m for m in messages[told:] if group.name in m.get("audiences", ()) and "changes" in m]
+    texts = [change["data"].get("text") for page in pages for change in page["changes"]]
+    assert texts == ["second", "third", "fourth"]
+    assert not [m for m in messages[told + 1 : messages.index(pages[-1])] if m.get("cursor")]
+    await assert_equal_to_the_database(spoken)
+    assert spoken.replica.cursor == spoken.relay.position.cursor
 
 
 async def test_no_cursor_outruns_what_was_gained(spoken, group):

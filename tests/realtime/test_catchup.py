@@ -525,8 +525,8 @@ async def test_a_snapshot_of_what_was_gained_that_falls_below_the_horizon_starts
     back.replica, before = client.replica, len(client.replica.received)
     gate.close()
     await back.arrive()
-    gained = functools.partial(resume, gained=frozenset(["everyone"]))
-    back.worker.queue(functools.partial(back._job, gained, Position.parse(client.replica.cursor)))
+    back.connection.audiences, back.connection.gaining = frozenset(), back.connection.audiences
+    await back.resume(client.replica.cursor)
     await asyncio.wait_for(gate.reached.wait(), SECONDS)
     await off_loop(Project.objects.filter(name="y").delete)
     await back.relay.refresh()

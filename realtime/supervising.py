@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import dataclasses
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from realtime.errors import CannotServe
 from realtime.queues import Queue
-from realtime.workers import DESCRIPTOR_NAME, Worker
+from realtime.workers import Worker
 
 START_TIMEOUT: Final = 60.0
 """Seconds within which a worker has to listen."""
@@ -49,21 +48,19 @@ class Supervisor:
 
     def __init__(
         self,
-        application: str,
+        command: Sequence[str],
         queues: Sequence[Queue],
         *,
         say: Say,
         environment: Mapping[str, str],
-        options: Sequence[str] = (),
         patience: float | None = None,
     ) -> None:
-        """`options` are Daphne's. After `patience` seconds a worker that was told to end is killed;
-        None waits for as long as it takes."""
-        self._application = application
+        """`command` is what each worker runs. After `patience` seconds a worker that was told to
+        end is killed; None waits for as long as it takes."""
+        self._command = command
         self._slots = [Slot(queue) for queue in queues]
         self._say = say
         self._environment = environment
-        self._options = options
         self._patience = patience
         self._workers: set[Worker] = set()
         self._stopping = asyncio.Event()
@@ -117,14 +114,12 @@ class Supervisor:
                 self._workers.discard(worker)
 
     def _start(self, slot: Slot) -> Worker:
-        endpoint = f"systemd:domain={slot.queue.domain}:name={DESCRIPTOR_NAME}"
-        daphne = [sys.executable, "-m", "daphne", "-e", endpoint]
-        command = [*daphne, *self._options, self._application]
-        worker = Worker(slot.queue.open(), command, self._environment)
+        worker = Worker(slot.queue.open(), self._command, self._environment)
         self._workers.add(worker)
         return worker
 
-    def _note_start(self) -> None:
+    def _note_start(self, worker: Worker) -> None:
+        self._say(f"Worker {worker.pid} listens.")
         if self._has_begun or self._stopping.is_set():
             return
         if all(slot.worker and slot.worker.is_serving for slot in self._slots):
@@ -135,9 +130,12 @@ class Supervisor:
         """Have the slot served until all is to end."""
         while not self._stopping.is_set():
             async with slot.changing:
+                if self._stopping.is_set():
+                    return
                 worker = slot.worker = slot.worker or self._start(slot)
                 starts = await worker.starts(START_TIMEOUT)
-            self._note_start()
+            if starts:
+                self._note_start(worker)
             code = await worker.ended
             if self._stopping.is_set():
                 return
@@ -179,13 +177,15 @@ class Supervisor:
     async def _replace(self, slot: Slot) -> bool:
         """Start a new worker in a slot, and only then have the old one leave."""
         async with slot.changing:
-            old = slot.worker
-            new = self._start(slot)
+            if self._stopping.is_set():
+                return False
+            old, new = slot.worker, self._start(slot)
             if not await new.starts(START_TIMEOUT):
                 if not self._stopping.is_set():
                     self._say(f"Worker {new.pid} does not start, the old one goes on.")
                 return False
             slot.worker = new
+            self._note_start(new)
         if old is not None:
             old.signal(signal.SIGTERM)
             await self._end_of(old)

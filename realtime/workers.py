@@ -28,6 +28,12 @@ ABOVE: Final = 10
 FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def daphne(domain: str, application: str, options: Sequence[str] = ()) -> list[str]:
+    """Return the command of a worker on a socket of an address family; `options` are Daphne's."""
+    endpoint = f"systemd:domain={domain}:name={DESCRIPTOR_NAME}"
+    return [sys.executable, "-m", "daphne", "-e", endpoint, *options, application]
+
+
 class Worker:
     """A Daphne process from its start to its end."""
 

@@ -32,6 +32,8 @@ class Ended(NamedTuple):
 class Hub:
     """One server process; it listens once `start` has returned, on the same port ever after."""
 
+    listening = LISTENING
+
     def __init__(
         self,
         log: Path,
@@ -70,11 +72,10 @@ class Hub:
     def start(self) -> Self:
         """Run Daphne; returns when it listens, and after a stop it listens on the same port."""
         assert self._process is None, "this hub runs already"
-        daphne = [sys.executable, "-m", "daphne", "-b", HOST, "-p", str(self.port)]
         with self.log.open("ab") as log:
             start = log.tell()
             self._process = subprocess.Popen(
-                [*daphne, *self._command],
+                self._arguments(),
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -149,6 +150,10 @@ class Hub:
     def __exit__(self, *exc: object) -> None:
         self.kill()
 
+    def _arguments(self) -> list[str]:
+        daphne = [sys.executable, "-m", "daphne", "-b", HOST, "-p", str(self.port)]
+        return [*daphne, *self._command]
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "this hub does not run"
         return self._process
@@ -160,7 +165,7 @@ class Hub:
     def _listening_port(self, start: int) -> int | None:
         with self.log.open("rb") as log:
             log.seek(start)
-            found = LISTENING.search(log.read().decode(errors="replace"))
+            found = self.listening.search(log.read().decode(errors="replace"))
         return int(found[1]) if found else None
 
 

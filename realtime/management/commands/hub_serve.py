@@ -21,6 +21,7 @@ from realtime.conf import conf
 from realtime.draining import GOODBYE_TIME_VARIABLE
 from realtime.errors import CannotServe
 from realtime.supervising import KILL_AFTER, Supervisor
+from realtime.workers import daphne
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8000
@@ -86,12 +87,12 @@ class Command(BaseCommand):
     async def _serve(
         self, shown: str, opened: Sequence[queues.Queue], options: dict[str, Any]
     ) -> None:
+        application = _as_daphne_names_it(options["application"])
         supervisor = Supervisor(
-            _as_daphne_names_it(options["application"]),
+            daphne(opened[0].domain, application, options["options"]),
             opened,
             say=self._say,
             environment=_environment(options["goodbye_time"]),
-            options=options["options"],
             patience=_patience(options["goodbye_time"]),
         )
         await supervisor.run(lambda: self._say(f"Serving on {shown} with {len(opened)} workers."))

@@ -25,14 +25,14 @@ AT_ONCE = {"RETRY_AFTER": (0.0, 0.5)}
 @pytest.mark.parametrize("leaving", [SLOWLY, AT_ONCE], ids=["slowly", "at once"])
 async def test_every_client_ends_whole(start_hub, connect, token, redis_url, leaving):
     service = start_hub(kind=Service, redis_url=redis_url, **varied(REALTIME=leaving))
-    writers = await off_loop(Writers)
+    writers = await off_loop(Writers, 2)
     clients = [await connect(service, token=token) for _ in range(CLIENTS)]
     await asyncio.gather(*(client.join(batch=n % 2 == 0) for n, client in enumerate(clients)))
     async with obeying(*clients), writers.at_work():
         await writers.have_written(2)
         for number in range(RESTARTS):
             service.send_signal(signal.SIGHUP)
-            await eventually(lambda n=number: service.log_text().count("All workers are new.") > n)
+            await service.says("All workers are new.", times=number + 1)
             await writers.have_written(2)
     assert len(set(service.workers)) == 2 + 2 * RESTARTS
     assert not any(map(is_alive, service.workers[: 2 * RESTARTS]))
@@ -49,7 +49,7 @@ async def test_what_a_client_was_sent_is_every_change_or_a_newer_one_of_the_reco
     start_hub, connect, token, redis_url
 ):
     service = start_hub(kind=Service, redis_url=redis_url, **varied(REALTIME=AT_ONCE))
-    writers = await off_loop(Writers)
+    writers = await off_loop(Writers, 2)
     client = await (await connect(service, token=token)).join()
     began_at, known = seq_of(client.cursor), len(client.changes())
     async with obeying(client), writers.at_work():

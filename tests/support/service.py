@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.support.loopback import HOST
 from tests.support.off_loop import eventually
 
 WORKER = re.compile(r"Worker (\d+) listens\.")
+RESTART_SECONDS = 120
 APPLICATION = "hubproject.asgi.application"
 
 
@@ -31,12 +31,9 @@ class Service(Hub):
         """The ids of all processes that have listened so far, in the order of their starts."""
         return [int(pid) for pid in WORKER.findall(self.log_text())]
 
-    async def says(self, text: str) -> None:
-        """Wait until the log has a text."""
-        await eventually(self._has_said(text))
-
-    def _has_said(self, text: str) -> Callable[[], bool]:
-        return lambda: text in self.log_text()
+    async def says(self, text: str, times: int = 1) -> None:
+        """Wait until the log has a text so often."""
+        await eventually(lambda: self.log_text().count(text) >= times, seconds=RESTART_SECONDS)
 
     def _arguments(self) -> list[str]:
         *options, application = self._command

@@ -32,7 +32,9 @@ from benchmarks.soak import device_token, prepare  # noqa: E402
 
 COUNTS = (1, 2, 4)
 AT_ONCE = 20
-MESSAGES = 10
+MESSAGES, MESSAGE_RATE = 40, 4
+PINGS = 10
+IDLE_SECONDS = 20
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -171,15 +173,32 @@ async def of_clients(given: argparse.Namespace, hub: Any, token: str) -> dict[st
         came = milliseconds(hub.pid) - cpu
         held = kilobytes(hub.pid) - memory
         cpu = milliseconds(hub.pid)
+        await asyncio.sleep(IDLE_SECONDS)
+        idle = (milliseconds(hub.pid) - cpu) / IDLE_SECONDS
+        cpu, started = milliseconds(hub.pid), time.monotonic()
         hearing = asyncio.gather(*(hear(socket, MESSAGES) for socket in sockets))
-        await off_loop(write, task, MESSAGES, 1)
+        await off_loop(write, task, MESSAGES // MESSAGE_RATE, MESSAGE_RATE)
         await hearing
-        sent = milliseconds(hub.pid) - cpu
+        sent = milliseconds(hub.pid) - cpu - idle * (time.monotonic() - started)
+        cpu, started = milliseconds(hub.pid), time.monotonic()
+        await asyncio.gather(*(ping(socket, turn) for socket in sockets))
+        answered = milliseconds(hub.pid) - cpu - idle * (time.monotonic() - started)
     return {
         "a client that comes, ms of CPU": came / given.clients,
         "a client that is there, kB": held / given.clients,
+        "a second of a client that is there, microseconds of CPU": idle * 1000 / given.clients,
         "a message to a client, microseconds of CPU": sent * 1000 / given.clients / MESSAGES,
+        "a ping of a client, microseconds of CPU": answered * 1000 / given.clients / PINGS,
     }
+
+
+async def ping(socket: Any, turn: asyncio.Semaphore) -> None:
+    """Ask whether the hub is there, again and again."""
+    async with turn:
+        for _ in range(PINGS):
+            await socket.send('{"type":"ping"}')
+            while json.loads(await socket.recv())["type"] != "pong":
+                pass
 
 
 async def hear(socket: Any, count: int) -> None:

@@ -81,6 +81,7 @@ def inherited(descriptor: int, count: int) -> list[Queue]:
     except OSError as error:
         raise CannotServe(f"Descriptor {descriptor} is no socket: {error.strerror}.") from error
     if not listens or listener.family not in INHERITED_KINDS:
+        listener.close()
         raise CannotServe(f"Descriptor {descriptor} is no socket that listens.")
     listener.set_inheritable(False)
     if listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):

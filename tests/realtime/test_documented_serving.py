@@ -48,15 +48,16 @@ def start(transactional_db, tmp_path):
             kept = () if descriptor != 3 else (listener.fileno(),)
             if descriptor == 3:
                 command = [sys.executable, "-c", AS_DESCRIPTOR_3, str(listener.fileno()), *command]
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=child_environment(),
-                stdin=listener if descriptor == 0 else subprocess.DEVNULL,
-                stdout=log.open("wb"),
-                stderr=subprocess.STDOUT,
-                pass_fds=kept,
-            )
+            with log.open("wb") as file:
+                process = subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=child_environment(),
+                    stdin=listener if descriptor == 0 else subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=kept,
+                )
             guardian().watch(process)
             stack.callback(process.wait)
             stack.callback(process.kill)
@@ -124,5 +125,5 @@ def test_every_option_is_documented():
     )
     own = whole.keys() - plain.keys()
     rows = table(section(read("docs/operations.md"), "Several processes"))
-    named = {option for row in rows for option in re.findall(r"(--[a-z-]+)(?: [A-Z]+)?`", row[0])}
+    named = {option for row in rows for option in re.findall(r"--[a-z][a-z-]*", row[0])}
     assert own == named

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from realtime.models import Presence
+from tests.support.breaks import IMPORT, SERVING, VARIABLE
 from tests.support.environment import ROOT, child_environment
 from tests.support.guardian import is_alive
 from tests.support.loopback import HOST
@@ -219,3 +220,38 @@ def running(log, *options, kept=()):
 def serve(*options):
     """Run a service that cannot be, until it ends by itself."""
     return manage("hub_serve", "--skip-checks", "--workers", "2", *options, check=False)
+
+
+@pytest.fixture
+def breakable(start_hub, tmp_path):
+    """A service, and the file that says how its next workers are broken."""
+    breaks = tmp_path / "breaks"
+    service = start_hub(
+        kind=Service,
+        application="tests.support.breakable.application",
+        environment={VARIABLE: str(breaks)},
+    )
+    return service, breaks
+
+
+async def test_new_workers_that_do_not_start_leave_the_old_ones_in_place(breakable, connect, token):
+    service, breaks = breakable
+    service.expect_traceback()
+    client = await (await connect(service, token=token)).join()
+    breaks.write_text(IMPORT)
+    service.send_signal(signal.SIGHUP)
+    await service.says("Not all workers are new.")
+    assert service.log_text().count("the old one goes on.") == 2
+    assert all(map(is_alive, service.workers))
+    assert client.is_open
+    assert (await client.ask({"type": "ping"}))["type"] == "pong"
+
+
+async def test_workers_that_die_again_and_again_are_given_up(breakable):
+    service, breaks = breakable
+    breaks.write_text(SERVING)
+    for pid in service.workers:
+        os.kill(pid, signal.SIGKILL)
+    assert (await off_loop(service.wait)).code == CANNOT_SERVE
+    assert "Starting another in 4 seconds." in service.log_text()
+    assert "No worker can be started" in service.log_text()

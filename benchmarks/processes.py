@@ -2,7 +2,7 @@
 
     make bench-processes ARGS="--seconds 10 --rounds 3"
 
-Starts a PostgreSQL, a Redis and four hubs on the loopback interface and ends them all. A hub has a
+Starts a PostgreSQL, a Redis and five hubs on the loopback interface and ends them all. A hub has a
 relay from its first client on, so one, two and four relays are had by connecting as many clients.
 Each round measures all three, one after the other, with the same writes at the same pace. Then many
 clients come to one hub, for what each of them, and each message to it, costs the process.
@@ -35,6 +35,7 @@ AT_ONCE = 20
 MESSAGES, MESSAGE_RATE = 40, 4
 PINGS = 10
 IDLE_SECONDS = 20
+LOOKED_AT, LOOK_SECONDS = 300, 5.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -152,6 +153,34 @@ async def measure(
     return {"idle": idle, "change": busy.over(count)}
 
 
+async def come(hub: Any, token: str, count: int, stack: AsyncExitStack) -> list[Any]:
+    """Have clients come to a hub, a few at a time; they leave with the stack."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one() -> Any:
+        async with turn:
+            socket = await stack.enter_async_context(connect(hub.ws_url, proxy=None))
+            await socket.send(json.dumps({"type": "hello", "token": token}))
+            while json.loads(await socket.recv())["type"] != "welcome":
+                pass
+            return socket
+
+    return await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def of_a_look(hubs: list[Any], token: str) -> float:
+    """Return the milliseconds that a look at the rights of a client costs, from two hubs of which
+    the first never looks, and the other every few seconds."""
+    spent = []
+    for hub in hubs:
+        async with AsyncExitStack() as stack:
+            await come(hub, token, LOOKED_AT, stack)
+            before, started = milliseconds(hub.pid), time.monotonic()
+            await asyncio.sleep(IDLE_SECONDS)
+            spent.append((milliseconds(hub.pid) - before) / (time.monotonic() - started))
+    return (spent[1] - spent[0]) * LOOK_SECONDS / LOOKED_AT
+
+
 async def of_clients(given: argparse.Namespace, hub: Any, token: str) -> dict[str, float]:
     """Return what a client of one hub costs it: to come, to be there, and a message to it."""
     from hubproject.models import Task
@@ -160,16 +189,7 @@ async def of_clients(given: argparse.Namespace, hub: Any, token: str) -> dict[st
     task = await off_loop(Task.objects.get)
     cpu, memory, turn = milliseconds(hub.pid), kilobytes(hub.pid), asyncio.Semaphore(AT_ONCE)
     async with AsyncExitStack() as stack:
-
-        async def come() -> Any:
-            async with turn:
-                socket = await stack.enter_async_context(connect(hub.ws_url, proxy=None))
-                await socket.send(json.dumps({"type": "hello", "token": token}))
-                while json.loads(await socket.recv())["type"] != "welcome":
-                    pass
-                return socket
-
-        sockets = await asyncio.gather(*(come() for _ in range(given.clients)))
+        sockets = await come(hub, token, given.clients, stack)
         came = milliseconds(hub.pid) - cpu
         held = kilobytes(hub.pid) - memory
         cpu = milliseconds(hub.pid)
@@ -221,7 +241,9 @@ async def rounds(
             for count in COUNTS:
                 found[count].append(await measure(given, hubs[:count], redis, token))
                 bar.update()
-    return found, await of_clients(given, hubs[0], token)
+    of_a_client = await of_clients(given, hubs[0], token)
+    look = await of_a_look(hubs[-2:], token)
+    return found, of_a_client | {"a look at the rights of a client, ms of CPU": look}
 
 
 def report(
@@ -275,10 +297,13 @@ def main() -> None:
         layers = {"default": channel_layer(redis.url)}
         stack.enter_context(override_settings(CHANNEL_LAYERS=layers))
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-processes-")))
-        unlimited = varied(REALTIME={"MAX_CONNECTIONS_PER_USER": 0, "MAX_UNAUTHENTICATED": 0})
+        unlimited = {"MAX_CONNECTIONS_PER_USER": 0, "MAX_UNAUTHENTICATED": 0}
+        looks = [{"RECHECK_INTERVAL": 3600.0}] * max(COUNTS) + [{"RECHECK_INTERVAL": LOOK_SECONDS}]
         hubs = [
-            stack.enter_context(Hub(logs / f"{n}.log", redis_url=redis.url, **unlimited))
-            for n in range(max(COUNTS))
+            stack.enter_context(
+                Hub(logs / f"{n}.log", redis_url=redis.url, **varied(REALTIME=unlimited | look))
+            )
+            for n, look in enumerate(looks)
         ]
         text = report(given, *asyncio.run(rounds(given, hubs, redis)))
     print(text)

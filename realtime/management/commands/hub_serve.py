@@ -8,6 +8,7 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from realtime import pid_file, queues
 from realtime.checks import IN_MEMORY
 from realtime.conf import conf
+from realtime.daphne import KNOWN_VERSIONS
 from realtime.draining import GOODBYE_TIME_VARIABLE
 from realtime.errors import CannotServe
 from realtime.supervising import KILL_AFTER, Supervisor
@@ -73,6 +75,7 @@ class Command(BaseCommand):
             raise CommandError("--workers has to be at least 1.")
         if not options["application"]:
             raise CommandError("Set ASGI_APPLICATION, or give --application.")
+        _check_daphne()
         self._warn_of_layer(options["workers"])
         given = options["pid_file"]
         try:
@@ -109,6 +112,16 @@ class Command(BaseCommand):
                 "The channel layer does not connect the workers: changes made in one reach clients"
                 " of another by the tick, and broadcast() only the own ones."
             )
+
+
+def _check_daphne() -> None:
+    """Refuse a Daphne whose inside is not known: its workers could not say that they listen."""
+    try:
+        found = version("daphne")
+    except PackageNotFoundError:
+        raise CommandError("Daphne is not installed.") from None
+    if not found.startswith(KNOWN_VERSIONS):
+        raise CommandError(f"Daphne {found} is not known to hub_serve: start it by itself.")
 
 
 @contextlib.contextmanager

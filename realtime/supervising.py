@@ -179,7 +179,12 @@ class Supervisor:
         async with slot.changing:
             if self._stopping.is_set():
                 return False
-            old, new = slot.worker, self._start(slot)
+            old = slot.worker
+            try:
+                new = self._start(slot)
+            except (CannotServe, OSError) as error:
+                self._say(f"No new worker: {error}")
+                return False
             if not await new.starts(START_TIMEOUT):
                 if not self._stopping.is_set():
                     self._say(f"Worker {new.pid} does not start, the old one goes on.")

@@ -7,11 +7,14 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from realtime.conf import Conf
 from realtime.models import Presence
 from tests.support.breaks import IMPORT, SERVING, VARIABLE
 from tests.support.environment import ROOT, child_environment
@@ -22,6 +25,7 @@ from tests.support.off_loop import eventually, off_loop
 from tests.support.service import Service
 
 CLIENTS = 40
+BACKLOG = min(Conf().LISTEN_BACKLOG, int(Path("/proc/sys/net/core/somaxconn").read_text()))
 CANNOT_SERVE = 3
 
 
@@ -177,6 +181,7 @@ async def test_other_sockets_are_served_before_and_after_a_restart(
         process = stack.enter_context(running(tmp_path / "log", *options, kept=kept))
         await eventually(lambda: "Serving on" in (tmp_path / "log").read_text())
         assert await off_loop(answers, family, address)
+        assert kind == "unix" or longest_queue(listener) == BACKLOG
         process.send_signal(signal.SIGHUP)
         await eventually(lambda: "All workers are new." in (tmp_path / "log").read_text())
         assert await off_loop(answers, family, address)
@@ -184,6 +189,13 @@ async def test_other_sockets_are_served_before_and_after_a_restart(
         assert await off_loop(process.wait, 30) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert not path.exists()
+
+
+def longest_queue(listener):
+    """Return how many connections may wait at a socket, which the kernel has where a connected
+    socket has its count of acknowledged segments."""
+    found = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return struct.unpack_from("I", found, 28)[0]
 
 
 def answers(family, address):

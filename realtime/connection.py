@@ -75,6 +75,7 @@ class Connection(Hearing):
         self._stands_at: Position | None = None
         self._behind = False
         self._held: list[LiveEvent] | None = None
+        self._held_from: Position | None = None
         self._overflowed = False
 
     @property
@@ -242,6 +243,7 @@ class Connection(Hearing):
         if self._fanout is not None:
             self._fanout.settle(self)
         self._stands_at = self.position
+        self._held_from = self._stands_at if self._fanout is None else self._fanout.position
         self._held = []
         self._overflowed = self._behind = False
         self.note()
@@ -264,7 +266,10 @@ class Connection(Hearing):
         """
         if self._overflowed:
             return False
-        held, self._held = self._held or [], None
+        if self._held is None:
+            return True
+        held, self._held = self._held, None
+        self._stands_at = self._held_from
         self.note()
         # They were kept audience by audience.
         self.deliver(sorted(held, key=lambda event: event.position.seq), position)

@@ -61,15 +61,15 @@ class Listeners:
         self._lanes: dict[str, _Lanes] = {}
         self._clients: dict[str, set[Connection]] = {}
         self._filed: dict[Connection, Filing] = {}
-        self._outdated: set[Connection] = set()
+        self._outdated: dict[Connection, None] = {}
 
     def note(self, connection: Connection) -> None:
         """Have a connection filed anew, for what it hears may have changed."""
-        self._outdated.add(connection)
+        self._outdated[connection] = None
 
     def forget(self, connection: Connection) -> None:
         """Have a connection hear nothing more."""
-        self._outdated.discard(connection)
+        self._outdated.pop(connection, None)
         self._file(connection, None)
 
     def lanes(self, audience: str) -> Collection[Lane]:
@@ -83,9 +83,10 @@ class Listeners:
         return self._clients.get(client_id, ())
 
     def _file_outdated(self) -> None:
-        while self._outdated:
-            connection = self._outdated.pop()
-            self._file(connection, connection.filing)
+        if self._outdated:
+            outdated, self._outdated = self._outdated, {}
+            for connection in outdated:
+                self._file(connection, connection.filing)
 
     def _file(self, connection: Connection, filing: Filing | None) -> None:
         former = self._filed.get(connection)

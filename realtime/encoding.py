@@ -10,7 +10,7 @@ import msgspec
 from django.utils import timezone
 from msgspec import UNSET
 
-from realtime.composing import ChangeText
+from realtime.event_text import EventText
 from realtime.frames import Frame
 from realtime.messages import Change, SyncResponse, encode, given
 from sync import codec
@@ -31,17 +31,17 @@ class LiveEvent:
     @functools.cached_property
     def frame(self) -> Frame:
         """The event for a client that holds everything before it."""
-        return Frame(self._text.event(self.position.cursor))
+        return Frame(self._text.message(self.position.cursor))
 
     @functools.cached_property
     def frame_without_cursor(self) -> Frame:
         """The event for a client that has not caught up: storing its cursor would lose what
         lies before."""
-        return Frame(self._text.event(None))
+        return Frame(self._text.message(None))
 
     @functools.cached_property
-    def _text(self) -> ChangeText:
-        return ChangeText(self.entry)
+    def _text(self) -> EventText:
+        return EventText(self.entry)
 
 
 def change(entry: SyncLog, cursor: str | None) -> Change:

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from realtime.composing import events as events_message
 from realtime.encoding import LiveEvent
+from realtime.event_text import events_message
 from realtime.frames import Frame
 from sync.cursor import Position
 

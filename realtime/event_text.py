@@ -1,4 +1,4 @@
-"""The JSON of changes, put together from the texts that the log stores without reading them.
+"""The JSON of events, put together from the texts that the log stores without reading them.
 
 It is byte for byte what encoding the messages of `realtime.messages` gives, which stay the
 specification.
@@ -19,7 +19,7 @@ _encode: Final = msgspec.json.Encoder().encode
 _INSERT: Final = SyncLog.Action.INSERT.value
 
 
-class ChangeText:
+class EventText:
     """One published entry as clients are told of it; `cursor` is None where they get none.
 
     To those who did not have the record before, it is new: what it was to others they may not see.
@@ -43,19 +43,16 @@ class ChangeText:
             f"{_named('origin', entry.client_id)}{_named('cause', entry.cause)}}}"
         )
 
-    def change(self, cursor: str | None) -> str:
-        """Return the change, as it is in pages and in events."""
-        return f"{self._head}{_named('cursor', cursor)}{self._tail}"
-
-    def event(self, cursor: str | None) -> str:
+    def message(self, cursor: str | None) -> str:
         """Return the message that tells live clients of the change."""
+        place = _named("cursor", cursor)
         return (
-            f'{{"type":"event","event":{_quoted(self._event)},"data":{self.change(cursor)}'
-            f',"timestamp":{self._timestamp}{_named("cursor", cursor)}}}'
+            f'{{"type":"event","event":{_quoted(self._event)},"data":{self._head}{place}{self._tail}'
+            f',"timestamp":{self._timestamp}{place}}}'
         )
 
 
-def events(texts: list[str]) -> str:
+def events_message(texts: list[str]) -> str:
     """Return the message that tells a live client of several changes at once."""
     return f'{{"type":"events","events":[{",".join(texts)}]}}'
 

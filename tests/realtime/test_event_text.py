@@ -1,4 +1,4 @@
-"""Changes as text: byte for byte what the messages of the protocol encode to."""
+"""Events as text: byte for byte what the messages of the protocol encode to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.composing import ChangeText, events
 from realtime.encoding import timestamp
+from realtime.event_text import EventText, events_message
 from realtime.messages import Change, Event, encode
 from sync.codec import to_json
 from tests.realtime.doubles import entry, position
@@ -66,22 +66,20 @@ def specified(one, cursor):
 
 @pytest.mark.parametrize("cursor", [None, position(7).cursor])
 @given(fields=ENTRIES)
-def test_a_change_is_what_its_types_encode_to_whatever_it_holds(cursor, fields):
+def test_an_event_is_what_its_types_encode_to_whatever_it_holds(cursor, fields):
     one = entry(7, **fields)
-    message, text = specified(one, cursor), ChangeText(one)
-    assert text.event(cursor) == encode(message)
-    assert text.change(cursor) == encode(message.data)
+    assert EventText(one).message(cursor) == encode(specified(one, cursor))
 
 
 def test_every_name_is_quoted():
     fields = dict.fromkeys(("table", "record_id", "audience", "event", "client_id"), AWKWARD)
     one = entry(7, cause=AWKWARD[:16], transaction=uuid.UUID(int=2**128 - 1), **fields)
-    told = msgspec.json.decode(ChangeText(one).event(AWKWARD))
+    told = msgspec.json.decode(EventText(one).message(AWKWARD))
     assert told["event"] == told["data"]["table"] == told["data"]["recordId"] == AWKWARD
     assert told["cursor"] == told["data"]["origin"] == told["data"]["audience"] == AWKWARD
 
 
 @given(texts=st.lists(JSON.map(to_json), min_size=1, max_size=4))
 def test_several_events_are_a_list_of_their_texts(texts):
-    told = msgspec.json.decode(events(texts))
+    told = msgspec.json.decode(events_message(texts))
     assert told == {"type": "events", "events": [msgspec.json.decode(text) for text in texts]}

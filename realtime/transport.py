@@ -20,8 +20,12 @@ class Transport(Protocol):
     To be used on the event loop of its connection alone.
     """
 
-    def send(self, frame: Frame) -> None:
-        """Take a frame for sending; a frame for a closing connection is dropped."""
+    def send(self, frame: Frame) -> bool:
+        """Take a frame for sending; a frame for a closing connection is dropped.
+
+        Returns True where it has left the process, and so has everything before it; where not,
+        `unsent` tells how much waits.
+        """
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close after what was sent before; later calls do nothing."""
@@ -55,12 +59,12 @@ class AsgiTransport:
         self._ready = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
 
-    def send(self, frame: Frame) -> None:
-        if self._closing:
-            return
-        self._unsent += len(frame.text)
-        self._queue.append(frame)
-        self._ready.set()
+    def send(self, frame: Frame) -> bool:
+        if not self._closing:
+            self._unsent += len(frame.wire)
+            self._queue.append(frame)
+            self._ready.set()
+        return False
 
     def close(self, code: CloseCode, reason: str) -> None:
         if self._closing:
@@ -97,7 +101,7 @@ class AsgiTransport:
         try:
             if isinstance(item, Frame):
                 await self._send({"type": "websocket.send", "text": item.text})
-                self._unsent -= len(item.text)
+                self._unsent -= len(item.wire)
             else:
                 await self._write_close(*item)
                 self._gone = True

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from realtime.codes import CloseCode
 from realtime.frames import Frame
+from realtime.inflow import Inflow
 from realtime.transport import AsgiTransport, Send, Transport
 
 logger = logging.getLogger(__name__)
@@ -46,10 +47,11 @@ class DaphneTransport:
     """Writes frames to Daphne's WebSocket protocol on its own thread, the reactor's, whatever
     lies between that protocol and the socket, such as TLS."""
 
-    __slots__ = ("__weakref__", "_open", "_protocol")
+    __slots__ = ("__weakref__", "_inflow", "_open", "_protocol")
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
+        self._inflow = Inflow(protocol)
         self._open: int | None = protocol.STATE_OPEN
         """The state of the protocol in which frames may be sent; None once this end is done."""
 
@@ -66,6 +68,7 @@ class DaphneTransport:
         if self.is_closing:
             return
         self._open = None
+        self._inflow.end()
         text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         try:
             self._protocol.sendCloseFrame(code=int(code), reasonUtf8=text.encode(), isReply=False)
@@ -92,6 +95,7 @@ class DaphneTransport:
 
     async def detach(self) -> None:
         self._open = None
+        self._inflow.end()
 
     def _give_up(self, error: Exception) -> None:
         """Drop a client that could not be sent to, instead of leaving it connected and deaf."""

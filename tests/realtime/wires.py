@@ -106,6 +106,7 @@ class Reactor:
     """The little that a transport asks of a reactor; `turn` is one turn of it."""
 
     def __init__(self) -> None:
+        self.readers: set[Any] = set()
         self._writers: set[Any] = set()
         self._calls: list[Callable[[], object]] = []
 
@@ -115,10 +116,16 @@ class Reactor:
         for call in calls:
             call()
         for writer in list(self._writers):
-            if why := writer.doWrite():
-                self._writers.discard(writer)
-                writer.connectionLost(Failure(why))
+            self._end_where(writer, writer.doWrite())
+        for reader in list(self.readers):
+            self._end_where(reader, reader.doRead())
         return bool(calls or self._writers)
+
+    def _end_where(self, one: Any, why: Exception | None) -> None:
+        if why:
+            self._writers.discard(one)
+            self.readers.discard(one)
+            one.connectionLost(Failure(why))
 
     def callLater(self, delay: float, call: Callable[..., object], *given: Any) -> None:  # noqa: N802
         self._calls.append(functools.partial(call, *given))
@@ -129,9 +136,11 @@ class Reactor:
     def removeWriter(self, writer: object) -> None:  # noqa: N802
         self._writers.discard(writer)
 
-    def addReader(self, reader: object) -> None: ...  # noqa: N802
+    def addReader(self, reader: object) -> None:  # noqa: N802
+        self.readers.add(reader)
 
-    def removeReader(self, reader: object) -> None: ...  # noqa: N802
+    def removeReader(self, reader: object) -> None:  # noqa: N802
+        self.readers.discard(reader)
 
 
 class End(Protocol):
@@ -211,6 +220,10 @@ class PlainSocket:
         self.room: Callable[[int], int] = lambda size: size
         """How many of so many bytes the kernel takes; 0 is EAGAIN."""
         self.error: OSError | None = None
+        self.arriving = bytearray()
+        """What the client has sent and the server has not read."""
+        self.is_at_end = False
+        """Whether the client sends nothing more."""
         self.reactor = Reactor()
         protocol = SimpleNamespace()  # until Daphne's own is connected
         is_tcp = server is tcp.Server
@@ -245,6 +258,23 @@ class PlainSocket:
         self.taken += data[:room]
         return min(room, len(data))
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the server reads what arrives."""
+        return self._transport in self.reactor.readers
+
+    def recv(self, size: int) -> bytes:
+        if self.error is not None:
+            raise self.error
+        if not self.arriving and not self.is_at_end:
+            raise BlockingIOError(errno.EWOULDBLOCK, "Resource temporarily unavailable")
+        data = bytes(self.arriving[:size])
+        del self.arriving[:size]
+        return data
+
+    def recvmsg(self, size: int, *rest: int) -> tuple[bytes, list[Any], int, None]:
+        return self.recv(size), [], 0, None
+
     def setblocking(self, flag: bool) -> None: ...
 
     def fileno(self) -> int:
@@ -264,18 +294,24 @@ class PlainSocket:
 class DaphneWire:
     """Daphne's protocol after a real handshake; its application has only accepted."""
 
-    def __init__(self, socket: End | None = None) -> None:
+    def __init__(self, socket: End | None = None, application: Any = None) -> None:
         self.texts: list[str] = []
         self.closed: tuple[int, str] | None = None
         self.socket = socket or PlainSocket()
         self.transport: Transport
         self.send: Any = None
+        self.handled: list[str] = []
+        """The messages that the application has taken."""
+        self.handles = asyncio.Event()
+        """Whether the application is free to take the next."""
+        self.handles.set()
+        self._serves = application or self._serve
         self._accepted = asyncio.Event()
         self._application: asyncio.Task[Any] | None = None
 
     async def open(self, wrap: Wrap = lambda send: send) -> DaphneWire:
         """Shake hands; `wrap` is what a middleware does to the application's `send`."""
-        server = Server(self._serve, endpoints=["unused"])
+        server = Server(self._serves, endpoints=["unused"])
         server.connections = {}
         factory = WebSocketFactory(server)
         factory.setProtocolOptions(allowNullOrigin=True, autoPingInterval=0)
@@ -288,8 +324,9 @@ class DaphneWire:
         self._client.send_request(self._client.connect())
         self.receive(b"".join(self._client.data_to_send()))
         self._application = server.connections[self.protocol]["application_instance"]
-        await asyncio.wait_for(self._accepted.wait(), 20)
-        self.transport = transport_for(wrap(self.send))
+        if self._serves == self._serve:
+            await asyncio.wait_for(self._accepted.wait(), 20)
+            self.transport = transport_for(wrap(self.send))
         await self.flow()
         return self
 
@@ -302,8 +339,14 @@ class DaphneWire:
         await receive()
         await send({"type": "websocket.accept"})
         self._accepted.set()
-        while (await receive())["type"] != "websocket.disconnect":
+        while await self._take(receive):
             pass
+
+    async def _take(self, receive: Any) -> bool:
+        await self.handles.wait()
+        message = await receive()
+        self.handled.append(message.get("text"))
+        return bool(message["type"] != "websocket.disconnect")
 
     @property
     def has_ended(self) -> bool:

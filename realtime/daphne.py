@@ -11,6 +11,7 @@ import contextlib
 import functools
 import logging
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -26,11 +27,15 @@ MAX_REASON_BYTES: Final = 123
 """RFC 6455 section 5.5: a control frame's payload has 125 bytes, two of them the code."""
 
 
-def transport_for(send: Send) -> Transport:
-    """Return the best transport that the server behind an ASGI `send` allows."""
+def transport_for(send: Send, on_stuck: Callable[[], object] = lambda: None) -> Transport:
+    """Return the best transport that the server behind an ASGI `send` allows.
+
+    `on_stuck` is called where a client does not let its close out, and the server will not cut the
+    connection by itself.
+    """
     protocol = _protocol(send)
     if protocol is None:
-        return AsgiTransport(send)
+        return AsgiTransport(send, on_stuck)
     return SocketTransport(protocol) if _is_plain(protocol.transport) else DaphneTransport(protocol)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import functools
 
@@ -10,7 +11,7 @@ import pytest_asyncio
 from twisted.internet import tcp, unix
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from realtime import daphne
+from realtime import daphne, transport
 from realtime.codes import CloseCode
 from realtime.daphne import DaphneTransport, SocketTransport, transport_for
 from realtime.frames import Frame
@@ -280,6 +281,22 @@ async def test_an_error_of_twisted_itself_drops_the_client(socket_wire):
     assert not socket_wire.transport.send(Frame("a"))
     assert socket_wire.socket.is_cut
     assert socket_wire.transport.is_closing
+
+
+async def test_a_close_that_a_client_does_not_let_out_ends_its_application(monkeypatch, asgi_wire):
+    monkeypatch.setattr(transport, "CLOSE_TIMEOUT", 0.01)
+    asgi_wire.stall()
+    send(asgi_wire, "a")
+    asgi_wire.transport.close(CloseCode.SLOW, "Slow.")
+    await asyncio.wait_for(asgi_wire.is_stuck.wait(), 20)
+    assert asgi_wire.transport.is_gone
+
+
+async def test_a_close_that_has_left_ends_nothing(monkeypatch, asgi_wire):
+    asgi_wire.transport.close(CloseCode.SLOW, "Slow.")
+    await asgi_wire.flow()
+    assert asgi_wire.transport.is_gone
+    assert asgi_wire.transport._deadline.cancelled()
 
 
 async def test_a_client_whose_message_the_server_refuses_is_closed_and_not_left_deaf():

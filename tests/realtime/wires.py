@@ -68,10 +68,11 @@ class AsgiWire:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.closed: tuple[int, str] | None = None
+        self.is_stuck = asyncio.Event()
         self._reads = asyncio.Event()
         self._reads.set()
         self._error: Exception | None = None
-        self.transport: Transport = AsgiTransport(self.send)
+        self.transport: Transport = AsgiTransport(self.send, self.is_stuck.set)
 
     async def send(self, message: dict[str, Any]) -> None:
         await self._reads.wait()

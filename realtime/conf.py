@@ -34,6 +34,10 @@ class Conf:
     """Messages per second that a connection may go on sending; 0 for any number."""
     MESSAGE_BURST: int = 500
     """Messages that a connection may send at once, before `MESSAGE_RATE` holds."""
+    MAX_WAITING_MESSAGES: int = 100
+    """Messages of one connection that may wait to be handled; meanwhile its client is not read."""
+    MAX_WAITING_BYTES: int = 256 * 1024
+    """Size of the messages that may wait so, the last of them counted whole."""
     MAX_WAITING_REQUESTS: int = 16
     """Catch-up requests of one connection that may wait for their turn."""
     SYNC_COST_RATE: float = 100.0

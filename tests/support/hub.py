@@ -1,7 +1,9 @@
-"""A real Daphne process that serves the hub on the test database."""
+"""A real server process that serves the hub on the test database: Daphne, or uvicorn where
+`HUB_TEST_SERVER` says so."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,7 +18,10 @@ from tests.support.guardian import guardian
 from tests.support.loopback import HOST, ServerFailed, wait_until_ready
 
 APPLICATION = "hubproject.asgi:application"
-LISTENING = re.compile(rf"Listening on TCP address {re.escape(HOST)}:(\d+)")
+VARIABLE = "HUB_TEST_SERVER"
+LISTENING = re.compile(
+    rf"(?:Listening on TCP address |Uvicorn running on http://){re.escape(HOST)}:(\d+)"
+)
 LOGGED = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ([\w.]+): ")
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 STOP_SECONDS = 30
@@ -27,6 +32,17 @@ class Ended(NamedTuple):
 
     code: int
     seconds: float
+
+
+def server() -> str:
+    """Return the name of the server that hubs run on."""
+    name = os.environ.get(VARIABLE, "daphne")
+    assert name in COMMANDS, f"{VARIABLE} is one of {', '.join(COMMANDS)}"
+    return name
+
+
+COMMANDS = {"daphne": ("-b", "-p"), "uvicorn": ("--host", "--port")}
+"""The modules that serve, and how each takes its address and its port."""
 
 
 class Hub:
@@ -70,7 +86,7 @@ class Hub:
         return self._running().pid
 
     def start(self) -> Self:
-        """Run Daphne; returns when it listens, and after a stop it listens on the same port."""
+        """Run the server; returns when it listens, and after a stop it listens on the same port."""
         assert self._process is None, "this hub runs already"
         with self.log.open("ab") as log:
             start = log.tell()
@@ -86,7 +102,7 @@ class Hub:
         guardian().watch(self._process)
         try:
             self.port = wait_until_ready(
-                "Daphne", self._process, lambda: self._listening_port(start), self.log_text
+                server(), self._process, lambda: self._listening_port(start), self.log_text
             )
         except ServerFailed:
             self.kill()
@@ -106,7 +122,7 @@ class Hub:
         except subprocess.TimeoutExpired:
             self.kill()
             raise ServerFailed(
-                f"Daphne did not end within {STOP_SECONDS} s:\n{self.log_text()}"
+                f"The server did not end within {STOP_SECONDS} s:\n{self.log_text()}"
             ) from None
         self._forget()
         return Ended(code, time.monotonic() - started)
@@ -151,8 +167,9 @@ class Hub:
         self.kill()
 
     def _arguments(self) -> list[str]:
-        daphne = [sys.executable, "-m", "daphne", "-b", HOST, "-p", str(self.port)]
-        return [*daphne, *self._command]
+        host, port = COMMANDS[server()]
+        serve = [sys.executable, "-m", server(), host, HOST, port, str(self.port)]
+        return [*serve, *self._command]
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "this hub does not run"

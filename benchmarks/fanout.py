@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -31,29 +32,41 @@ from benchmarks.servers import database, prepare  # noqa: E402
 from tests.support.redis import RedisServer  # noqa: E402
 
 SPARE_FILES = 200
-QUICK = {"clients": [100, 1000], "rounds": 1, "seconds": 0.5, "idle": 500, "storm": 1000}
-QUICK |= {"changes": 15}
+USUAL = {
+    "clients": [100, 1000, 5000, 10_000],
+    "rounds": 3,
+    "seconds": 1.5,
+    "idle": 2000,
+    "storm": 5000,
+    "changes": 100,
+}
+QUICK = {
+    "clients": [100, 1000],
+    "rounds": 1,
+    "seconds": 0.5,
+    "idle": 500,
+    "storm": 1000,
+    "changes": 15,
+}
 MOST_CLIENTS = 20_000
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    whole = parser.add_argument
-    whole("--quick", action="store_true", help="a look of a few minutes at small sizes")
-    whole("--subjects", nargs="+", default=[], metavar="PART", help="parts of names (all)")
-    whole("--figures", nargs="+", default=list(FIGURES), choices=FIGURES, help="what (all)")
-    whole("--clients", type=int, nargs="+", help="sizes of the crowd (100 1000 5000 10000)")
-    whole("--rounds", type=int, help="how often everything is measured (3)")
-    whole("--seconds", type=float, help="how long bursts are sent to one crowd (1.5)")
-    whole("--idle", type=int, help="connections whose memory is measured (2000)")
-    whole("--storm", type=int, help="clients that come at once (5000)")
-    whole("--changes", type=int, help="changes whose latency is measured, one a second (100)")
-    whole("--json", type=Path, metavar="FILE", help="keep the figures here")
-    whole("--write", type=Path, metavar="DOCUMENT", help="replace the tables of this document")
+    option = parser.add_argument
+    option("--quick", action="store_true", help="a look of a few minutes at small sizes")
+    option("--subjects", nargs="+", default=[], metavar="PART", help="parts of names (all)")
+    option("--figures", nargs="+", default=list(FIGURES), choices=FIGURES, help="what (all)")
+    option("--clients", type=int, nargs="+", help="sizes of the crowd (100 1000 5000 10000)")
+    option("--rounds", type=int, help="how often everything is measured (3)")
+    option("--seconds", type=float, help="how long bursts are sent to one crowd (1.5)")
+    option("--idle", type=int, help="connections whose memory is measured (2000)")
+    option("--storm", type=int, help="clients that come at once (5000)")
+    option("--changes", type=int, help="changes whose latency is measured, one a second (100)")
+    option("--json", type=Path, metavar="FILE", help="keep the figures here")
+    option("--write", type=Path, metavar="DOCUMENT", help="replace the tables of this document")
     given = parser.parse_args()
-    usual = {"clients": [100, 1000, 5000, 10_000], "rounds": 3, "seconds": 1.5, "idle": 2000}
-    usual |= {"storm": 5000, "changes": 100}
-    for name, value in (usual | QUICK if given.quick else usual).items():
+    for name, value in (QUICK if given.quick else USUAL).items():
         if getattr(given, name) is None:
             setattr(given, name, value)
     given.clients = sorted(set(given.clients))
@@ -103,7 +116,11 @@ def attempt(name: str, step: Callable[[], None], found: Found) -> None:
 
 
 def main() -> None:
+    if not hasattr(os, "sched_setaffinity"):
+        sys.exit("Linux is needed: servers are held to one core, and clients wait by epoll.")
     given = arguments()
+    # Whoever ends it early gets the report of what was measured until then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = measured(given)
     if given.json:
         given.json.write_text(json.dumps(vars(found), default=dataclasses.asdict))

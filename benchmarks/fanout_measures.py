@@ -16,6 +16,7 @@ from benchmarks.fanout_subjects import Subject, asked, bare_sockets, burst
 JOIN_SECONDS: Final = 300.0
 STORM_SECONDS: Final = 120.0
 HEAR_SECONDS: Final = 60.0
+LEAST_BURSTS: Final = 3
 MOST_BURSTS: Final = 12
 GROWING: Final = 5
 """By how much a burst grows until it is long enough, which warms the server up as well."""
@@ -47,7 +48,7 @@ class Storm:
     sent_away: int
     """How often one of them was told to come again."""
     cpu_seconds: float
-    """Processor time of the server from its start."""
+    """Processor time of the server until then."""
 
 
 @contextmanager
@@ -69,9 +70,9 @@ def speed(server: Server, crowd: Crowd, fire: Fire, most: int, seconds: float) -
     """Send bursts for about so many seconds; the rate is the median burst's."""
     crowd.listen(SETTLE_SECONDS)
     events = 1
-    while (took := _burst(server, crowd, fire, events)[0]) < seconds / GROWING and events < most:
+    while (took := _burst(server, crowd, fire, events)[0]) < seconds and events < most:
         events = min(most, events * GROWING)
-    events = min(events, max(1, int(events * seconds / took)))
+    events = min(events, max(1, int(events * seconds / LEAST_BURSTS / took)))
     read = crowd.bytes
     found: list[tuple[float, float, float]] = []
     while len(found) < MOST_BURSTS and sum(took for took, _, _ in found) < seconds:
@@ -113,8 +114,9 @@ def idle_bytes(subject: Subject, clients: int) -> float:
 def storm(subject: Subject, clients: int) -> Storm:
     """Have so many clients come at once; who is sent away comes again when it was told to."""
     with crowd_of(subject) as (server, crowd):
+        before = server.cpu_seconds()
         seconds = crowd.join(clients, STORM_SECONDS, at_once=clients, patient=True)
-        return Storm(seconds, crowd.sent_away, server.cpu_seconds())
+        return Storm(seconds, crowd.sent_away, server.cpu_seconds() - before)
 
 
 def client_capacity(clients: int, seconds: float) -> tuple[float, float, Speed]:

@@ -32,7 +32,11 @@ class HubSubject:
         self._project = Project.objects.create(name="bench")
         Membership.objects.create(project=self._project, user=user)
         self._token = create_device(user, "bench")[1]
-        self._environment = {"DATABASE_URL": database_url, "BENCH_REDIS_URL": redis_url}
+        self._environment = {
+            "DJANGO_SETTINGS_MODULE": "benchmarks.peers.hub_settings",
+            "DATABASE_URL": database_url,
+            "BENCH_REDIS_URL": redis_url,
+        }
 
     def subject(self, *, batch: bool = False, cursor: str | None = None) -> Subject:
         """Return the subject; its clients hold everything up to `cursor`, else to the end."""

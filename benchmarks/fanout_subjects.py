@@ -47,7 +47,11 @@ def peers(redis_url: str) -> list[Subject]:
         Subject(
             name,
             (*DAPHNE, "benchmarks.peers.plain_channels:application"),
-            environment={"BENCH_LAYER": layer, "BENCH_REDIS_URL": redis_url},
+            environment={
+                "DJANGO_SETTINGS_MODULE": "benchmarks.peers.channels_settings",
+                "BENCH_LAYER": layer,
+                "BENCH_REDIS_URL": redis_url,
+            },
             most=100,
         )
         for name, layer in (
@@ -71,7 +75,7 @@ def peers(redis_url: str) -> list[Subject]:
             "django-eventstream",
             (*DAPHNE, "benchmarks.peers.eventstream:application"),
             ServerSentEvents,
-            {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.django_settings"},
+            {"DJANGO_SETTINGS_MODULE": "benchmarks.peers.eventstream_settings"},
             most=10,
         ),
     ]

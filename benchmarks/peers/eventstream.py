@@ -1,9 +1,6 @@
 """django-eventstream: server-sent events, without storage; settings and URLs as it says."""
 
 import asyncio
-import os
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.peers.django_settings")
 
 import django_eventstream
 from django.core.asgi import get_asgi_application

@@ -1,9 +1,6 @@
 """Plain Channels: a consumer that joins a group, and `group_send` to the group."""
 
 import json
-import os
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.peers.django_settings")
 
 import django
 

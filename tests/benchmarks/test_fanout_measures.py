@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.fanout_client import Missing
 from benchmarks.fanout_measures import client_capacity, crowd_of, idle_bytes, speed, storm
-from benchmarks.fanout_subjects import Subject, burst
+from benchmarks.fanout_subjects import CHANNELS, Subject, burst, peers
 
 BROADCAST = Subject(
     "websockets broadcast()",
@@ -26,6 +26,15 @@ def test_every_message_of_a_burst_is_measured():
     assert 200 <= found.bytes <= 230
     assert found.rate > 0
     assert found.microseconds > 0
+
+
+def test_channels_in_memory_need_no_redis():
+    """Whatever settings this process has: the server has its own."""
+    (subject,) = (one for one in peers("redis://127.0.0.1:1/0") if one.name == CHANNELS)
+    with crowd_of(subject) as (server, crowd):
+        crowd.join(CLIENTS, seconds=60)
+        found = speed(server, crowd, burst, 10, seconds=0.2)
+    assert 200 <= found.bytes <= 230
 
 
 def test_a_server_that_sends_too_little_is_not_measured(monkeypatch):

@@ -1,11 +1,10 @@
-"""The least a Django project needs to serve Channels, or server-sent events, under Daphne."""
+"""The least a Django project needs to serve Channels under Daphne."""
 
 import os
 
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["daphne", "django_eventstream"]
-ROOT_URLCONF = "benchmarks.peers.eventstream"
+INSTALLED_APPS = ["daphne"]
 USE_TZ = True
 
 # redis-py 8 gives up a read after 5 s by default, which a quiet subscription is not.

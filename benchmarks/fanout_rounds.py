@@ -93,9 +93,8 @@ class Run:
         return any(subject.name == HUB for subject in self._subjects)
 
     def _control(self) -> None:
-        self.found.control.append(
-            client_capacity(min(1000, max(self._given.clients)), self._given.seconds)
-        )
+        clients = min(1000, max(self._given.clients))
+        self.found.control.append(client_capacity(clients, self._given.seconds))
 
     def _fan_out(self, subject: Subject) -> None:
         """Grow the same crowd from size to size."""
@@ -110,14 +109,14 @@ class Run:
                     self.found.fanout[name][clients].append(found)
 
     def _memory(self, subject: Subject) -> None:
-        self.found.memory[subject.name].append(idle_bytes(subject, self._given.idle))
+        found = idle_bytes(subject, self._given.idle)
+        self.found.memory[subject.name].append(found)
 
     def _batch(self, batch: bool) -> None:
         with crowd_of(self._hub.subject(batch=batch)) as (server, crowd):
             crowd.join(BATCH_CLIENTS, JOIN_SECONDS)
-            self.found.batch[batch].append(
-                speed(server, crowd, self._hub.commit, BATCH_CHANGES, self._given.seconds)
-            )
+            found = speed(server, crowd, self._hub.commit, BATCH_CHANGES, self._given.seconds)
+        self.found.batch[batch].append(found)
 
     def _storm(self, subject: Subject) -> None:
         if subject.name == HUB:
@@ -125,7 +124,8 @@ class Run:
             self._hub.write(BEHIND)
             self._hub.cursor()
             subject = self._hub.subject(cursor=cursor)
-        self.found.storm[subject.name].append(storm(subject, self._given.storm))
+        found = storm(subject, self._given.storm)
+        self.found.storm[subject.name].append(found)
 
     def _latency(self) -> None:
         """Write one change a second to the clients of each, in turn; all servers run meanwhile."""
@@ -140,7 +140,8 @@ class Run:
             for _ in range(self._given.changes):
                 for name, (server, crowd) in running.items():
                     until = time.perf_counter() + 1 / CHANGES_PER_SECOND / len(running)
-                    self.found.latency[name].append(last_of_all(server, crowd, fires[name]))
+                    took = last_of_all(server, crowd, fires[name])
+                    self.found.latency[name].append(took)
                     if name == HUB:
                         self.found.read.append(self._hub.read_seconds())
                     crowd.listen(until - time.perf_counter())

@@ -96,7 +96,7 @@ def measured(given: argparse.Namespace) -> Found:
         prepare(url, "benchmarks.peers.hub_settings")
         run = Run(given, url, redis.url)
         steps = list(run.steps())
-        with tqdm(steps, unit="", disable=None) as bar, suppress(KeyboardInterrupt):
+        with tqdm(steps, unit="") as bar, suppress(KeyboardInterrupt):
             for name, step in bar:
                 bar.set_description(name)
                 attempt(name, step, run.found)

@@ -149,8 +149,10 @@ def judged(found: Found, storm: int) -> Iterator[str]:
     """Yield a verdict on each goal for which both sides were measured."""
     for peer, size, goal in GOALS_OF_FANOUT:
         ours, theirs = (rates(found, name, size) for name in (HUB, peer))
-        text = f"fan-out to {size:,} clients: {{}} times that of {peer}"
-        yield from at_least(ratio(ours, theirs), goal, text)
+        if by_cpu := ratio(costs(found, peer, size), costs(found, HUB, size)):
+            text = f"fan-out to {size:,} clients: {{}} times that of {peer}"
+            text += f", {by_cpu:.2f} times by processor time"
+            yield from at_least(ratio(ours, theirs), goal, text)
     if found.latency.get(HUB) and found.latency.get(CHANNELS):
         hub, channels = p99(found.latency[HUB]), p99(found.latency[CHANNELS])
         text = f"p99 from commit to the last client: {{}} times that of {CHANNELS}"
@@ -178,6 +180,10 @@ def judged(found: Found, storm: int) -> Iterator[str]:
 
 def rates(found: Found, name: str, size: int) -> list[float]:
     return [speed.rate for speed in found.fanout.get(name, {}).get(size, [])]
+
+
+def costs(found: Found, name: str, size: int) -> list[float]:
+    return [speed.microseconds for speed in found.fanout.get(name, {}).get(size, [])]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float | None:

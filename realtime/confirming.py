@@ -1,0 +1,90 @@
+"""Looking up what users may hear, for all connections together that wait for it.
+
+After a restart every client comes back at once, and each of its pages is sent for rights that are
+looked up after it was read. One by one these look-ups would be most of the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from realtime import rights
+from realtime.connection import Identity
+from realtime.database import in_database
+from realtime.errors import EndsConnection
+from realtime.gate import catchup_gate
+
+BATCH: Final = 50
+"""Identities that are looked up by one call: its first one waits for its last."""
+
+
+class Confirmations:
+    """The look-ups of one event loop. Those who ask before a batch begins are answered by it; who
+    asks meanwhile is answered by the next one, and so never by what was found before the asking."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Identity, asyncio.Future[Identity | EndsConnection]]] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._is_called = False
+
+    async def confirm(self, identity: Identity) -> Identity | EndsConnection:
+        """Return who is connected as it is now, or why that has ended.
+
+        What was committed before the call counts. Raises what the look-up raised.
+        """
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((identity, answer))
+        self._call()
+        found: Identity | EndsConnection = await answer
+        return found
+
+    def _call(self) -> None:
+        """Have a batch begun when its turn has come: before pages, for pages wait for it."""
+        if self._is_called:
+            return
+        self._is_called = True
+        coroutine = catchup_gate().run(self._answer, goes_first=True)
+        # In an empty context: it works for others than the one whose asking began it.
+        task = asyncio.get_running_loop().create_task(coroutine, context=contextvars.Context())
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _answer(self) -> None:
+        self._is_called = False
+        waiting = [one for one in self._waiting if not one[1].done()]
+        batch, self._waiting = waiting[:BATCH], waiting[BATCH:]
+        if self._waiting:
+            self._call()
+        if batch:
+            await _answer_all(batch)
+
+
+async def _answer_all(
+    batch: list[tuple[Identity, asyncio.Future[Identity | EndsConnection]]],
+) -> None:
+    found: list[Identity | Exception]
+    try:
+        found = await in_database(rights.confirmed_all, [identity for identity, _ in batch])
+    except Exception as error:
+        found = [error] * len(batch)
+    for (_, answer), one in zip(batch, found, strict=True):
+        if answer.done():  # who asked has gone
+            continue
+        if isinstance(one, Exception) and not isinstance(one, EndsConnection):
+            answer.set_exception(one)
+        else:
+            answer.set_result(one)
+
+
+_confirmations: WeakKeyDictionary[asyncio.AbstractEventLoop, Confirmations] = WeakKeyDictionary()
+
+
+async def confirm(identity: Identity) -> Identity | EndsConnection:
+    """Do as `Confirmations.confirm`, with the look-ups of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _confirmations:
+        _confirmations[loop] = Confirmations()
+    return await _confirmations[loop].confirm(identity)

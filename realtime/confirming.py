@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from realtime import rights
@@ -18,7 +18,13 @@ from realtime.errors import EndsConnection
 from realtime.gate import catchup_gate
 
 BATCH: Final = 50
-"""Identities that are looked up by one call: its first one waits for its last."""
+"""Users that are looked up by one call, for whom the host is asked one by one: the first waits for
+the last."""
+
+MOST: Final = 1000
+"""Connections that are looked up by one call, however few users they are of."""
+
+Waiting = tuple[Identity, asyncio.Future[Identity | EndsConnection]]
 
 
 class Confirmations:
@@ -26,7 +32,7 @@ class Confirmations:
     asks meanwhile is answered by the next one, and so never by what was found before the asking."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Identity, asyncio.Future[Identity | EndsConnection]]] = []
+        self._waiting: list[Waiting] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._is_called = False
 
@@ -54,17 +60,31 @@ class Confirmations:
 
     async def _answer(self) -> None:
         self._is_called = False
-        waiting = [one for one in self._waiting if not one[1].done()]
-        batch, self._waiting = waiting[:BATCH], waiting[BATCH:]
+        batch, self._waiting = _next_batch(self._waiting)
         if self._waiting:
             self._call()
         if batch:
             await _answer_all(batch)
 
 
-async def _answer_all(
-    batch: list[tuple[Identity, asyncio.Future[Identity | EndsConnection]]],
-) -> None:
+def _next_batch(waiting: list[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """Return whom to look up, all connections of a user together, and who goes on waiting."""
+    users: set[Any] = set()
+    batch: list[Waiting] = []
+    others: list[Waiting] = []
+    for one in waiting:
+        key = one[0].user.pk
+        if one[1].done():
+            continue  # who asked has gone
+        if len(batch) < MOST and (key in users or len(users) < BATCH):
+            users.add(key)
+            batch.append(one)
+        else:
+            others.append(one)
+    return batch, others
+
+
+async def _answer_all(batch: list[Waiting]) -> None:
     found: list[Identity | Exception]
     try:
         found = await in_database(rights.confirmed_all, [identity for identity, _ in batch])

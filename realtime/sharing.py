@@ -57,6 +57,11 @@ class SharedPages:
         self.kept_bytes = 0
         """What the kept pages take in memory."""
 
+    @property
+    def readers(self) -> int:
+        """How many wait for pages that are being read."""
+        return sum(reading.readers for reading in self._readings.values())
+
     async def read(self, asked: Asked) -> PageText:
         """Return the page, read for this caller or for others who asked for the same.
 

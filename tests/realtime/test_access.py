@@ -556,6 +556,44 @@ async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken,
     await assert_equal_to_the_database(spoken)
 
 
+@pytest.mark.parametrize("shared", ["when it was read", "while it is read"])
+async def test_a_page_that_was_read_for_others_is_not_sent_to_who_has_lost_its_right_since(
+    make_spoken, group, monkeypatch, shared
+):
+    await off_loop(join, group)
+    await off_loop(memo, group, "secret")
+    first, second = await make_spoken(), await make_spoken()
+    for spoken in (first, second):
+        await spoken.hello()
+        await spoken.done()
+    readings, is_read, may_pass = [], asyncio.Event(), asyncio.Event()
+
+    async def read(function, asked):
+        readings.append(asked.audiences)
+        found = await in_database(function, asked)
+        is_read.set()
+        await may_pass.wait()
+        return found
+
+    monkeypatch.setattr(sharing, "in_database", read)
+    await first.say(SyncRequest())
+    await asyncio.wait_for(is_read.wait(), 20)
+    if shared == "when it was read":
+        may_pass.set()
+        assert "secret" in text_of(await first.done())
+    memberships = get_user_model().groups.through.objects.all()
+    await off_loop(memberships._raw_delete, memberships.db)  # no signal tells of it
+    await second.say(SyncRequest())
+    async with asyncio.timeout(20):
+        while not may_pass.is_set() and sharing.shared_pages().readers < 2:
+            await asyncio.sleep(0)
+    may_pass.set()
+    await second.done()
+    assert "secret" not in text_of(second.replica.received)
+    assert second.connection.permitted == {"everyone"}
+    assert readings == [{"everyone", group.name}, {"everyone"}], "it was not shared"
+
+
 async def test_a_page_that_was_read_by_a_former_token_is_read_again_by_the_new_one(spoken, gate):
     def replace_token():
         Device.objects.update(revoked_at=timezone.now())

@@ -6,14 +6,22 @@ import asyncio
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection as db_connection
+from django.test.utils import CaptureQueriesContext
 
-from realtime import confirming, rights
+from hubproject.models import Project
+from realtime import confirming, rights, sharing
+from realtime.access import Access
+from realtime.catchup import resume
 from realtime.confirming import BATCH, Confirmations
+from realtime.connection import Connection
 from realtime.database import in_database
+from realtime.device_grants import device_grant
+from realtime.devices import create_device
 from realtime.errors import Revoked
 from realtime.gate import catchup_gate
 from realtime.grants import Grant
-from tests.realtime.doubles import grant_of
+from tests.realtime.doubles import RecordingTransport, grant_of
 from tests.support.off_loop import off_loop
 
 SECONDS = 20
@@ -67,9 +75,62 @@ async def test_those_who_ask_at_once_are_looked_up_by_one_call(calls, ada):
     assert all("everyone" in one.audiences for one in found)
 
 
-async def test_a_call_looks_up_no_more_than_are_good_to_wait_for(calls, ada):
-    await asyncio.gather(*map(Confirmations().confirm, identities(ada, 2 * BATCH + 1)))
-    assert [len(call) for call in calls] == [BATCH, BATCH, 1]
+async def test_a_call_looks_up_no_more_users_than_are_good_to_wait_for(calls, transactional_db):
+    def users():
+        return [get_user_model().objects.create(username=str(n)) for n in range(BATCH + 1)]
+
+    twice = 2 * [identities(user, 1)[0] for user in await off_loop(users)]
+    await asyncio.gather(*map(Confirmations().confirm, twice))
+    assert [len(call) for call in calls] == [2 * BATCH, 2]
+
+
+async def test_a_call_looks_up_no_more_connections_than_are_good_to_wait_for(
+    calls, ada, monkeypatch
+):
+    monkeypatch.setattr(confirming, "MOST", 5)
+    await asyncio.gather(*map(Confirmations().confirm, identities(ada, 12)))
+    assert [len(call) for call in calls] == [5, 5, 2]
+
+
+USERS, DEVICES = 50, 10
+HOST_QUERIES = 1
+"""What `tests.testapp.audiences` asks of the database for one user."""
+
+
+async def test_what_500_clients_cost_that_resume_at_once(running, no_tick, monkeypatch):
+    def counted(function, *args):
+        with CaptureQueriesContext(db_connection) as queries:
+            found = function(*args)
+        counts.append((function, len(queries)))
+        return found
+
+    def arrive():
+        users = [get_user_model().objects.create(username=str(n)) for n in range(USERS)]
+        tokens = [create_device(user, "laptop")[1] for user in users for _ in range(DEVICES)]
+        Project.objects.bulk_create([Project(name=str(n)) for n in range(10)])
+        return [rights.identify(device_grant(token), None) for token in tokens]
+
+    async def count(function, *args):
+        return await in_database(counted, function, *args)
+
+    def connected(identity):
+        connection = Connection(RecordingTransport())
+        Access(running, connection, lambda job: None)
+        connection.identity, connection.audiences = identity, identity.audiences
+        return connection
+
+    start, counts = running.position, []
+    connections = [connected(identity) for identity in await off_loop(arrive)]
+    await running.refresh()
+    for module in (sharing, confirming):
+        monkeypatch.setattr(module, "in_database", count)
+    for connection in connections:
+        running.join(connection)
+    await asyncio.gather(*(resume(running, one, start) for one in connections))
+    assert all(len(one.transport.messages[0]["changes"]) == 10 for one in connections)
+    assert all(one.cursor == running.position.cursor for one in connections)
+    assert [function for function, _ in counts].count(sharing.page_text) == 1
+    assert sum(number for _, number in counts) <= USERS * HOST_QUERIES + 10
 
 
 async def test_who_asks_while_a_batch_is_looked_up_is_answered_by_the_next(calls, ada, settings):
@@ -159,7 +220,7 @@ async def test_look_ups_go_before_pages_that_wait(calls, ada, settings):
     [one] = identities(ada, 1)
     confirmed = asyncio.create_task(Confirmations().confirm(one))
     confirmed.add_done_callback(lambda task: done.append("rights"))
-    while gate.waiting < 2:
+    while gate.waiting < 2:  # noqa: ASYNC110  # nothing tells
         await asyncio.sleep(0)
     may_end.set()
     await asyncio.gather(*pages, confirmed)

@@ -63,7 +63,7 @@ async def create(*names):
 
 async def until(predicate):
     async with asyncio.timeout(SECONDS):
-        while not predicate():
+        while not predicate():  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(0)
 
 

@@ -585,7 +585,7 @@ async def test_a_page_that_was_read_for_others_is_not_sent_to_who_has_lost_its_r
     await off_loop(memberships._raw_delete, memberships.db)  # no signal tells of it
     await second.say(SyncRequest())
     async with asyncio.timeout(20):
-        while not may_pass.is_set() and sharing.shared_pages().readers < 2:
+        while not may_pass.is_set() and sharing.shared_pages().readers < 2:  # noqa: ASYNC110
             await asyncio.sleep(0)
     may_pass.set()
     await second.done()

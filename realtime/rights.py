@@ -6,8 +6,8 @@ Runs on the hub's threads.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
@@ -17,9 +17,11 @@ from realtime import rights_history
 from realtime.client_ids import belongs_to, generated_client_id
 from realtime.connection import Identity
 from realtime.errors import EndsConnection
-from realtime.grants import Grant
+from realtime.grants import Grant, renewed_all
 from sync.conf import conf as sync_conf
 from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
+
+R = TypeVar("R")
 
 _WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
 
@@ -52,16 +54,21 @@ def confirmed(identity: Identity) -> Identity | EndsConnection:
 def confirmed_all(identities: Sequence[Identity]) -> list[Identity | Exception]:
     """Return for each what `confirmed` returns, or the error where it could not be looked up.
 
-    The host is asked once for a user, however many connections it has.
+    The host is asked once for a user, however many connections it has, and what can be looked up
+    for all at once is.
     """
-    asked: dict[Any, frozenset[str]] = {}
-    found: list[Identity | Exception] = []
-    for identity in identities:
-        try:
-            found.append(_confirmed(identity, asked))
-        except Exception as error:
-            found.append(error)
-    return found
+    grants = renewed_all([identity.grant for identity in identities])
+    users: dict[Any, Any] = {}
+    for grant in grants:
+        if isinstance(grant, Grant):
+            users.setdefault(grant.user.pk, grant.user)
+    heard = {pk: _attempted(audiences_for, user) for pk, user in users.items()}
+    held = {pk: names for pk, names in heard.items() if isinstance(names, frozenset)}
+    heard |= rights_history.remember_all(held)
+    return [
+        _confirmed(identity, grant, heard)
+        for identity, grant in zip(identities, grants, strict=True)
+    ]
 
 
 def audiences_for(user: Any) -> frozenset[str]:
@@ -81,14 +88,25 @@ def audiences_for(user: Any) -> frozenset[str]:
     return frozenset(_checked(name) for name in found)
 
 
-def _confirmed(identity: Identity, asked: dict[Any, frozenset[str]]) -> Identity:
-    grant = identity.grant.renew()
-    user = grant.user
-    if user.pk not in asked:
-        asked[user.pk] = audiences_for(user)
-        rights_history.remember(user, asked[user.pk])
-    audiences = _within(asked[user.pk], grant)
-    return dataclasses.replace(identity, user=user, audiences=audiences, grant=grant)
+def _confirmed(
+    identity: Identity,
+    grant: Grant | Exception,
+    heard: Mapping[Any, frozenset[str] | Exception],
+) -> Identity | Exception:
+    if isinstance(grant, Exception):
+        return grant
+    audiences = heard[grant.user.pk]
+    if isinstance(audiences, Exception):
+        return audiences
+    within = _within(audiences, grant)
+    return dataclasses.replace(identity, user=grant.user, audiences=within, grant=grant)
+
+
+def _attempted(function: Callable[[Any], R], argument: Any) -> R | Exception:
+    try:
+        return function(argument)
+    except Exception as error:
+        return error
 
 
 def _within(audiences: frozenset[str], grant: Grant) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.db import router, transaction
@@ -31,15 +31,40 @@ CHUNK: Final = 500
 """Rows written by one statement."""
 
 
+def remember_all(held: Mapping[Any, frozenset[str]]) -> dict[Any, Exception]:
+    """Keep what each user, by its key, holds from now on; return the errors of those for whom that
+    failed."""
+    from realtime.models import Right
+
+    known: dict[str, set[str]] = {}
+    if held:
+        every = Right.objects.using(router.db_for_write(Right)).filter(lost_at=None)
+        rows = every.filter(user_id__in=[str(key) for key in held])
+        for user_id, audience in rows.values_list("user_id", "audience"):
+            known.setdefault(user_id, set()).add(audience)
+    errors: dict[Any, Exception] = {}
+    for key, audiences in held.items():
+        try:
+            if known.get(str(key), set()) != (audiences or {_NOTHING}):
+                _remember(str(key), audiences)
+        except Exception as error:
+            errors[key] = error
+    return errors
+
+
 def remember(user: Any, audiences: Iterable[str]) -> None:
     """Keep that a user holds just these audiences from now on.
 
     Two processes that see the same change may both write it: intervals then overlap, which no
     reader minds.
     """
+    _remember(str(user.pk), audiences)
+
+
+def _remember(user_id: str, audiences: Iterable[str]) -> None:
     from realtime.models import Right
 
-    user_id, now_held = str(user.pk), set(audiences) or {_NOTHING}
+    now_held = set(audiences) or {_NOTHING}
     using = router.db_for_write(Right)
     rows = Right.objects.using(using).filter(user_id=user_id)
     held = set(rows.filter(lost_at=None).values_list("audience", flat=True))

@@ -18,7 +18,8 @@ from realtime.grants import Grant
 from realtime.messages import Audiences, encode
 from realtime.relay import Relay
 from realtime.requests import NOT_YOURS, Start
-from realtime.rights_history import Difference, difference
+from realtime.rights_history import Difference, differences
+from realtime.together import together
 
 Job = Callable[[], Any]
 
@@ -97,7 +98,7 @@ class Access:
             return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
-        found = await in_database(difference, connection.identity.user, permitted, start)
+        found = await together(differences, (connection.identity.user, permitted, start))
         if connection.permitted != permitted:  # what was gained meanwhile must not be forgotten
             return await self.made_up(start, held)
         return found

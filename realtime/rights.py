@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from realtime import rights_history
-from realtime.client_ids import belongs_to, generated_client_id
+from realtime.client_ids import belong_to, generated_client_id
 from realtime.connection import Identity
 from realtime.errors import EndsConnection
 from realtime.grants import Grant
@@ -24,17 +24,31 @@ from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
 _WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
 
 
-def identify(grant: Grant, client_id: str | None) -> Identity:
-    """Return who is connected, with a client id that is bound to the user.
+def identify_all(asked: Sequence[tuple[Grant, str | None]]) -> list[Identity | Exception]:
+    """Return for each grant and client id who is connected, with a client id that is bound to the
+    user; the host's error where it cannot say what the user may hear.
 
-    An id that belongs to another user is not given; a generated one takes its place.
+    An id that belongs to another user is not given; a generated one takes its place. The host is
+    asked once for a user.
     """
-    user = grant.user
-    if client_id is None or not belongs_to(client_id, user):
-        client_id = generated_client_id(user)
-    every = audiences_for(user)
-    rights_history.remember(user, every)
-    return Identity(user, client_id, _within(every, grant), grant)
+    claims = [(client_id, grant.user) for grant, client_id in asked if client_id is not None]
+    are_theirs = iter(belong_to(claims))
+    heard: dict[Any, frozenset[str] | Exception] = {}
+    for grant, _ in asked:
+        if grant.user.pk not in heard:
+            heard[grant.user.pk] = _audiences_or_error(grant.user)
+    told = ((grant.user, heard[grant.user.pk]) for grant, _ in asked)
+    rights_history.remember_all(
+        [(user, every) for user, every in told if not isinstance(every, Exception)]
+    )
+    return [
+        _identity(
+            grant,
+            client_id if client_id is not None and next(are_theirs) else None,
+            heard[grant.user.pk],
+        )
+        for grant, client_id in asked
+    ]
 
 
 def confirmed(identity: Identity) -> Identity | EndsConnection:
@@ -79,6 +93,22 @@ def audiences_for(user: Any) -> frozenset[str]:
     if isinstance(found, str) or not isinstance(found, Iterable):
         raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, found))
     return frozenset(_checked(name) for name in found)
+
+
+def _identity(
+    grant: Grant, client_id: str | None, every: frozenset[str] | Exception
+) -> Identity | Exception:
+    if isinstance(every, Exception):
+        return every
+    client_id = client_id or generated_client_id(grant.user)
+    return Identity(grant.user, client_id, _within(every, grant), grant)
+
+
+def _audiences_or_error(user: Any) -> frozenset[str] | Exception:
+    try:
+        return audiences_for(user)
+    except Exception as error:
+        return error
 
 
 def _confirmed(identity: Identity, asked: dict[Any, frozenset[str]]) -> Identity:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,6 +40,17 @@ def postgresql() -> Iterator[None]:
         yield
     finally:
         server.stop()
+
+
+def announce_through(redis_url: str, stack: ExitStack) -> None:
+    """Have this process, and those that it starts, announce their commits through a Redis."""
+    from django.test import override_settings
+
+    from hubproject.channel_layers import channel_layer
+
+    os.environ["REDIS_URL"] = redis_url
+    layers = {"default": channel_layer(redis_url)}
+    stack.enter_context(override_settings(CHANNEL_LAYERS=layers))
 
 
 class LoadedHub:

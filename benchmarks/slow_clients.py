@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
@@ -33,6 +32,9 @@ USER_HAS = 20
 AT_ONCE = 50
 RECEIVE_BUFFER = 4096
 NOTES = 32 * 1024
+KERNEL_KEEPS = 4 * 1024 * 1024
+"""Bytes that a socket's send buffer grows to, before the process has to keep what is not read."""
+
 PERIOD = 0.5
 """Seconds between two small changes."""
 
@@ -165,8 +167,7 @@ async def run(given: argparse.Namespace, hub: Any, tokens: Sequence[str]) -> dic
     for one in lazy:
         one.pause()
     paused = time.monotonic()
-    # Twice what is kept for each, and what the kernel keeps.
-    await asyncio.to_thread(_write_heavily, 2 * given.unsent // NOTES + 20)
+    await asyncio.to_thread(_write_heavily, (2 * given.unsent + KERNEL_KEEPS) // NOTES)
     with_slow = await pulse.measured(others, given.seconds)
     full = hub.memory()
     half = lazy[: len(lazy) // 2]
@@ -244,13 +245,13 @@ def make_everybody(given: argparse.Namespace) -> list[str]:
 
 def main() -> int:
     given = arguments()
-    from benchmarks.loaded_hub import LoadedHub, postgresql
+    from benchmarks.loaded_hub import LoadedHub, announce_through, postgresql
     from tests.support.redis import RedisServer
 
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-slow-")))
         stack.enter_context(postgresql())
-        os.environ["REDIS_URL"] = stack.enter_context(RedisServer()).url
+        announce_through(stack.enter_context(RedisServer()).url, stack)
         tokens = make_everybody(given)
         settings = {"DRAIN_TIMEOUT": given.drain, "MAX_UNSENT_BYTES": given.unsent}
         hub = LoadedHub(directory / "hub.log", given={"REALTIME": settings})

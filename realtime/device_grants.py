@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-import functools
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -73,16 +73,37 @@ def _checked(device: Device | None, token: str) -> tuple[Device, datetime.dateti
 
 
 def _granted(device: Device, expires_at: datetime.datetime | None, given: str) -> Grant:
-    again = functools.partial(_renew, device.pk, device.user_id, given)
+    again = _Renewal(device.pk, device.user_id, given)
     audiences = frozenset(device.audiences) or None
     return Grant(device.user, again, expires_at, audiences, device.pk)
 
 
-def _renew(device_pk: int, user_pk: Any, given: str) -> Grant:
-    device = _devices().filter(pk=device_pk).first()
-    if device is None or device.user_id != user_pk:
-        raise revoked()
-    return _granted(device, _end(device, given), given)
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Renewal:
+    """Looks at a device again; many of them in one query."""
+
+    device_pk: int
+    user_pk: Any
+    given: str = dataclasses.field(repr=False)
+
+    def __call__(self) -> Grant:
+        return self._of(_devices().filter(pk=self.device_pk).first())
+
+    @staticmethod
+    def together(renewals: Sequence[_Renewal]) -> list[Grant | Exception]:
+        found = {one.pk: one for one in _devices().filter(pk__in={r.device_pk for r in renewals})}
+        answers: list[Grant | Exception] = []
+        for renewal in renewals:
+            try:
+                answers.append(renewal._of(found.get(renewal.device_pk)))
+            except EndsConnection as error:
+                answers.append(error)
+        return answers
+
+    def _of(self, device: Device | None) -> Grant:
+        if device is None or device.user_id != self.user_pk:
+            raise revoked()
+        return _granted(device, _end(device, self.given), self.given)
 
 
 def _devices() -> QuerySet[Device]:

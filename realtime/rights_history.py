@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
@@ -35,18 +35,25 @@ CHUNK: Final = 500
 """Rows written by one statement."""
 
 
-def remember_all(held: Iterable[tuple[Any, Iterable[str]]]) -> None:
-    """Keep of each user what `remember` keeps; one query where nothing has changed."""
+def remember_all(held: Mapping[Any, frozenset[str]]) -> dict[Any, Exception]:
+    """Keep what each user, by its key, holds from now on; return the errors of those for whom that
+    failed."""
     from realtime.models import Right
 
-    now_held = {str(user.pk): (user, set(audiences) or {_NOTHING}) for user, audiences in held}
-    known: defaultdict[str, set[str]] = defaultdict(set)
-    rows = Right.objects.using(router.db_for_write(Right)).filter(lost_at=None)
-    for user_id, name in rows.filter(user_id__in=now_held).values_list("user_id", "audience"):
-        known[user_id].add(name)
-    for user_id, (user, audiences) in now_held.items():
-        if known[user_id] != audiences:
-            remember(user, audiences - {_NOTHING})
+    known: dict[str, set[str]] = {}
+    if held:
+        every = Right.objects.using(router.db_for_write(Right)).filter(lost_at=None)
+        rows = every.filter(user_id__in=[str(key) for key in held])
+        for user_id, audience in rows.values_list("user_id", "audience"):
+            known.setdefault(user_id, set()).add(audience)
+    errors: dict[Any, Exception] = {}
+    for key, audiences in held.items():
+        try:
+            if known.get(str(key), set()) != (audiences or {_NOTHING}):
+                _remember(str(key), audiences)
+        except Exception as error:
+            errors[key] = error
+    return errors
 
 
 def remember(user: Any, audiences: Iterable[str]) -> None:
@@ -55,9 +62,13 @@ def remember(user: Any, audiences: Iterable[str]) -> None:
     Two processes that see the same change may both write it: intervals then overlap, which no
     reader minds.
     """
+    _remember(str(user.pk), audiences)
+
+
+def _remember(user_id: str, audiences: Iterable[str]) -> None:
     from realtime.models import Right
 
-    user_id, now_held = str(user.pk), set(audiences) or {_NOTHING}
+    now_held = set(audiences) or {_NOTHING}
     using = router.db_for_write(Right)
     rows = Right.objects.using(using).filter(user_id=user_id)
     held = set(rows.filter(lost_at=None).values_list("audience", flat=True))

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from realtime import catchup, rights
+from realtime import catchup, confirming
 from realtime.connection import Connection, Identity
 from realtime.database import in_database
 from realtime.encoding import timestamp
@@ -36,7 +36,7 @@ class Access:
         self._connection = connection
         self._queue = queue
         self._answered = 0
-        connection.confirm = rights.confirmed
+        connection.confirm = confirming.confirm
         connection.on_confirmed = self.apply
 
     def apply(self, confirmed: Identity | EndsConnection, question: int) -> None:
@@ -66,7 +66,7 @@ class Access:
         identity = self._connection.identity
         assert identity is not None, "only who has a user has rights"
         question = self._connection.ask()
-        self.apply(await in_database(self._connection.confirm, identity), question)
+        self.apply(await self._connection.confirm(identity), question)
 
     async def switch(self, grant: Grant) -> None:
         """Go on with another credential of the same user.
@@ -78,7 +78,7 @@ class Access:
         connection.identity = dataclasses.replace(connection.identity, grant=grant)
         connection.confirmed_at = 0.0  # due at once, should the next line fail
         question = self._answered = connection.ask()
-        self.apply(await in_database(connection.confirm, connection.identity), question)
+        self.apply(await connection.confirm(connection.identity), question)
 
     async def authorise(self, asked: Iterable[str] | None) -> None:
         """Raise `Forbidden` unless all asked audiences may be heard; rights that were gained just

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from django.utils import timezone
@@ -36,6 +36,10 @@ class Identity:
     client_id: str
     audiences: frozenset[str]
     grant: Grant
+
+
+async def _unchanged(identity: Identity) -> Identity:
+    return identity
 
 
 class Connection:
@@ -88,8 +92,8 @@ class Connection:
         """Called when live messages stop, to have the client caught up once it reads again."""
         self.on_identity: Callable[[], None] = lambda: None
         """Called when what was granted to the client has been looked up."""
-        self.confirm: Callable[[Identity], Any] = lambda identity: identity
-        """Looks up, on a database thread, who is connected as it is now."""
+        self.confirm: Callable[[Identity], Awaitable[Any]] = _unchanged
+        """Looks up who is connected as it is now."""
         self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None
         """Called with what `confirm` has found, and the question it answers."""
         self._questions = 0

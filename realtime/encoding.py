@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -11,12 +10,11 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from realtime.frames import Frame
-from realtime.messages import Change, Event, SyncResponse, encode, given
+from realtime.messages import Change, Event, encode, given
 from sync import codec
 from sync.cursor import Position
 from sync.events import event_name
 from sync.models import SyncLog
-from sync.reading import Page
 
 
 class LiveEvent:
@@ -66,33 +64,6 @@ def change(entry: SyncLog, cursor: str | None) -> Change:
         transaction=str(entry.transaction),
         origin=given(entry.client_id or None),
         cause=given(entry.cause or None),
-    )
-
-
-def sync_response(
-    page: Page,
-    request_id: str | int | None = None,
-    *,
-    with_cursor: bool = True,
-    audiences: Collection[str] | None = None,
-) -> Frame:
-    """Return a page as the answer to a request; `audiences` says of whom alone it is."""
-    epoch = page.position.epoch
-    return Frame(
-        encode(
-            SyncResponse(
-                changes=[
-                    change(row, Position.of_entry(epoch, row).cursor if with_cursor else None)
-                    for row in page.changes
-                ],
-                sync_timestamp=timestamp(page.position.published_at),
-                cursor=page.position.cursor if with_cursor else UNSET,
-                has_more=page.has_more,
-                reset=page.reset or UNSET,
-                audiences=UNSET if audiences is None else sorted(audiences),
-                id=given(request_id),
-            )
-        )
     )
 
 

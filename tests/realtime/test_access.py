@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from realtime import access, auth, paging, refreshing, rights
+from realtime import access, auth, paging, refreshing, rights, sharing
 from realtime.arrival import IDENTIFY_TRIES
 from realtime.connection import Connection
 from realtime.conversation import Conversation
@@ -123,7 +123,8 @@ async def spoken(make_spoken):
 
 @pytest.fixture
 def gate(monkeypatch):
-    """Stops each page that was read before it is looked at, while a test keeps it closed."""
+    """Stops each page when it was read and the rights of its reader were looked up, before it is
+    gone by them, while a test keeps it closed."""
 
     class Gate:
         def __init__(self):
@@ -142,14 +143,14 @@ def gate(monkeypatch):
         def open(self):
             self.may_pass.set()
 
-        async def in_database(self, function, *args, **kwargs):
-            found = await in_database(function, *args, **kwargs)
+        async def looked_up(self, connection):
+            found = await looked_up(connection)
             self.reached.set()
             await self.may_pass.wait()
             return found
 
-    gate = Gate()
-    monkeypatch.setattr(paging, "in_database", gate.in_database)
+    gate, looked_up = Gate(), paging._looked_up
+    monkeypatch.setattr(paging, "_looked_up", gate.looked_up)
     return gate
 
 
@@ -404,15 +405,15 @@ async def test_a_client_that_names_nothing_gets_what_was_gained_but_not_sent_bef
     await spoken.arrive()
     sent_from = asyncio.Event()
 
-    async def write_or_stop(function, connection, start, asked, **limits):
-        if asked == {group.name}:
+    async def write_or_stop(function, asked):
+        if asked.audiences == {group.name}:
             sent_from.set()
             await asyncio.Event().wait()
-        found = await in_database(function, connection, start, asked, **limits)
-        await off_loop(Team.objects.create, name="live")
+        found = await in_database(function, asked)
+        await off_loop(Team.objects.get_or_create, name="live")
         return found
 
-    monkeypatch.setattr(paging, "in_database", write_or_stop)
+    monkeypatch.setattr(sharing, "in_database", write_or_stop)
     await off_loop(join, group)
     await asyncio.wait_for(sent_from.wait(), 20)
     for message in spoken.connection.transport.messages:
@@ -556,6 +557,44 @@ async def test_a_page_that_was_read_before_the_loss_is_not_sent_after_it(spoken,
     await assert_equal_to_the_database(spoken)
 
 
+@pytest.mark.parametrize("shared", ["when it was read", "while it is read"])
+async def test_a_page_that_was_read_for_others_is_not_sent_to_who_has_lost_its_right_since(
+    make_spoken, group, monkeypatch, shared
+):
+    await off_loop(join, group)
+    await off_loop(memo, group, "secret")
+    first, second = await make_spoken(), await make_spoken()
+    for spoken in (first, second):
+        await spoken.hello()
+        await spoken.done()
+    readings, is_read, may_pass = [], asyncio.Event(), asyncio.Event()
+
+    async def read(function, asked):
+        readings.append(asked.audiences)
+        found = await in_database(function, asked)
+        is_read.set()
+        await may_pass.wait()
+        return found
+
+    monkeypatch.setattr(sharing, "in_database", read)
+    await first.say(SyncRequest())
+    await asyncio.wait_for(is_read.wait(), 20)
+    if shared == "when it was read":
+        may_pass.set()
+        assert "secret" in text_of(await first.done())
+    memberships = get_user_model().groups.through.objects.all()
+    await off_loop(memberships._raw_delete, memberships.db)  # no signal tells of it
+    await second.say(SyncRequest())
+    async with asyncio.timeout(20):
+        while not may_pass.is_set() and sharing.shared_pages().readers < 2:
+            await asyncio.sleep(0)
+    may_pass.set()
+    await second.done()
+    assert "secret" not in text_of(second.replica.received)
+    assert second.connection.permitted == {"everyone"}
+    assert readings == [{"everyone", group.name}, {"everyone"}], "it was not shared"
+
+
 async def test_a_page_that_was_read_by_a_former_token_is_read_again_by_the_new_one(spoken, gate):
     def replace_token():
         Device.objects.update(revoked_at=timezone.now())
@@ -640,12 +679,12 @@ async def test_what_is_lost_before_it_was_sent_does_not_count_as_held(spoken, gr
     gate.close()
     await spoken.relay.refresh()
     await asyncio.wait_for(gate.reached.wait(), 20)  # the drain, which finds the gain
-    leave_when_read = spoken.connection.confirm
+    confirm = spoken.connection.confirm
 
-    def lose(identity):
+    async def lose(identity):
         if spoken.connection.is_held and not spoken.connection.gaining:
-            leave(group)
-        return leave_when_read(identity)
+            await off_loop(leave, group)
+        return await confirm(identity)
 
     spoken.connection.confirm = lose
     gate.may_pass.set()
@@ -795,20 +834,24 @@ async def test_who_lost_while_it_was_sent_what_is_gained_again_gets_it_from_zero
     spoken = await make_spoken()
     await spoken.arrive()
     settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
-    pages = []
+    pages, looked_up = [], paging._looked_up
 
-    async def lose_after_the_first_page(function, connection, start, asked, **limits):
-        found = await in_database(function, connection, start, asked, **limits)
-        if asked == {group.name}:
-            pages.append(asked)
+    async def read(function, asked):
+        pages.append(asked.audiences)
+        return await in_database(function, asked)
+
+    async def lose_after_the_first_page(connection):
+        found = await looked_up(connection)
+        if pages[-1] == {group.name}:
             await off_loop(leave, group)
         return found
 
-    monkeypatch.setattr(paging, "in_database", lose_after_the_first_page)
+    monkeypatch.setattr(sharing, "in_database", read)
+    monkeypatch.setattr(paging, "_looked_up", lose_after_the_first_page)
     await off_loop(join, group)
     await spoken.done()
     await spoken.done()
-    assert pages
+    assert {group.name} in pages
     assert spoken.replica.held == {"everyone"}
     await spoken.conversation.end()
     monkeypatch.undo()

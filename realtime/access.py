@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from realtime import catchup, confirming
 from realtime.connection import Connection, Identity
-from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import EndsConnection, Forbidden, Revoked
 from realtime.frames import Frame

@@ -29,6 +29,7 @@ LARGEST = 1024
 def small_limits(settings):
     settings.REALTIME = {
         "TICK": 3600,
+        "RECHECK_INTERVAL": 3600,
         "RELAY_BATCH": RELAY_BATCH,
         "MAX_UNSENT_BYTES": MAX_UNSENT,
         "MAX_HELD_EVENTS": MAX_HELD,

@@ -13,7 +13,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 
-from sync import codec
+from sync import codec, short_trips
 from sync.signals import recorded
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class _Gathering:
 
 
 def _insert(using: str, common: Mapping[str, Any], entries: Sequence[Entry]) -> None:
-    if post_save.has_listeners(log_model()):
+    if has_listeners():
         _insert_and_tell(using, common, entries)
         return
     connection = connections[using]
@@ -110,11 +110,17 @@ def _insert(using: str, common: Mapping[str, Any], entries: Sequence[Entry]) -> 
             rows_as_text = codec.to_json([entry._asdict() for entry in entries])
             cursor.execute(_insert_from_json(using, shared), [*values, rows_as_text])
         elif len(entries) == 1:
+            short_trips.end_with_the_next(connection)
             cursor.execute(_insert_values(using, shared), [*values, *entries[0]])
         else:
             # In SQLite there is no way to travel; PyMySQL and mysqlclient make one INSERT of it.
             rows = [(*values, *entry) for entry in entries]
             cursor.executemany(_insert_values(using, shared), rows)
+
+
+def has_listeners() -> bool:
+    """Tell whether somebody wants to hear of each entry while its transaction is open."""
+    return post_save.has_listeners(log_model())
 
 
 @cache

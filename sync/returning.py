@@ -40,7 +40,7 @@ def execute(compiler: Compiler, fields: Sequence[Any]) -> Returned:
         return Returned(iter(()), 0)
     plan = _plan(compiler, fields)
     sql = f"{sql} RETURNING {plan.columns}"
-    if _is_about_one(compiler):
+    if is_about_one(compiler):
         rows: Any = streaming.fetch(compiler.connection, sql, params)
     else:
         rows = streaming.execute(compiler.connection, sql, params)
@@ -83,7 +83,7 @@ def _plan(compiler: Compiler, fields: Sequence[Any]) -> _Plan:
     return plan
 
 
-def _is_about_one(compiler: Compiler) -> bool:
+def is_about_one(compiler: Compiler) -> bool:
     """Tell whether the condition is that of a `save()`: one primary key, so one row at most."""
     conditions = compiler.query.where.children
     if len(conditions) != 1 or not isinstance(conditions[0], Exact):

@@ -64,6 +64,20 @@ def insert(compiler: Compiler, shape: Shape, original: Execute, requested: Any) 
     return Written(recorded, [row[: len(requested)] for _, row in rows] if requested else [])
 
 
+def is_one_insert(compiler: Compiler) -> bool:
+    """Tell whether an insert is one statement that makes one row."""
+    query = compiler.query
+    return len(query.objs) == 1 and query.on_conflict is None
+
+
+def is_one_update(compiler: Compiler, shape: Shape) -> bool:
+    """Tell whether an update is one statement that changes one row at most."""
+    query = compiler.query
+    if not query.values or query.related_updates or _changes_key(compiler, shape):
+        return False
+    return returning.is_about_one(compiler)
+
+
 def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:
     """Update and return the rows as they are afterwards."""
     if not compiler.query.values:

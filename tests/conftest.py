@@ -14,11 +14,12 @@ import pytest
 import pytest_asyncio
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
+from django.test import TransactionTestCase
 
 from tests.support.client import HubClient
+from tests.support.emptying import empty_quickly, flush_patiently
 from tests.support.environment import database_is_ours, database_kind
 from tests.support.hub import Hub
-from tests.support.patient_flush import flush_patiently
 from tests.support.redis import RedisServer
 from tests.support.require import require
 
@@ -91,9 +92,10 @@ def django_db_setup(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_flush() -> Iterator[None]:
-    """Have a hub that runs beside the tests cost none of them its teardown."""
+def quick_teardown() -> Iterator[None]:
+    """Have a teardown cost no more than what a test has written, also beside a running hub."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_quickly)
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_patiently)
         yield
 

@@ -68,7 +68,7 @@ kept: list[asyncio.Future[object]] = []
     ],
 )
 def test_each_planted_fault_is_found(world, monkeypatch, fault, kind):
-    monkeypatch.setattr("tests.fuzz.world.SECONDS", 0.1)
+    monkeypatch.setattr("tests.fuzz.world.SECONDS", 0.5)
     monkeypatch.setattr(Hub, "_ping", fault)
     with pytest.raises(Finding) as found:
         TARGETS["conversing"](world)(PING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 
 import pytest
 
@@ -140,6 +141,7 @@ async def test_a_flood_gets_its_answers_one_error_and_then_silence(
     client = await connect(hub, token=token, token_in="header")
     witness = await connect(hub, token=token)
     await client.ask({"type": "ping"})
+    began = time.monotonic()
     for _ in range(200):
         await client.send(frame)
     error = await client.expect_error("rate_limited")
@@ -147,9 +149,10 @@ async def test_a_flood_gets_its_answers_one_error_and_then_silence(
     assert error.get("id") == ("flood" if isinstance(frame, dict) else None)
     await witness.join()
     await heard_again(client)
+    seconds = int(time.monotonic() - began)  # in each it may have been good for a second again
     told = [one["code"] for one in client.received if one["type"] == "error"]
-    assert told.count("rate_limited") == 1
-    assert len(client.received) <= 10 + 1 + 1
+    assert 1 <= told.count("rate_limited") <= 1 + seconds
+    assert len(client.received) <= (10 + 1 + 1) + (5 + 1) * seconds
     await off_loop(Project.objects.create, name="Move")
     await client.expect_event("project.created")
     await witness.expect_event("project.created")

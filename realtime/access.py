@@ -97,7 +97,8 @@ class Access:
             return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
-        found = await together(differences, (connection.identity.user, permitted, start))
+        asked = (connection.identity.user, permitted, start)
+        found = await together(differences, asked, lambda: not connection.transport.is_closing)
         if connection.permitted != permitted:  # what was gained meanwhile must not be forgotten
             return await self.made_up(start, held)
         return found

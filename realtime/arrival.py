@@ -77,7 +77,8 @@ class Arrival:
         identity = self._connection.identity
         if known is not None and is_unnamed and self._chosen_id is not None:
             assert identity is not None, "who had a user has it still"
-            self._become(await together(rights.identify_all, (identity.grant, self._chosen_id)))
+            asked = (identity.grant, self._chosen_id)
+            self._become(await together(rights.identify_all, asked, self._is_there))
         return device_token
 
     def stop(self) -> None:
@@ -110,7 +111,7 @@ class Arrival:
         long that takes."""
         asked = (token, self._scope)
         if not auth.is_hosts(token):
-            return await together(auth.token_grants, asked)
+            return await together(auth.token_grants, asked, self._is_there)
         (found,) = await in_database(auth.token_grants, [asked])
         if isinstance(found, Exception):
             raise found
@@ -154,7 +155,7 @@ class Arrival:
         while True:
             tries += 1
             newcomer = introducing.Newcomer(self._seat, grant, self._chosen_id)
-            identity = await together(introducing.introduce_all, newcomer)
+            identity = await together(introducing.introduce_all, newcomer, self._is_there)
             await self._relay.refresh()
             is_doubtful = not look or self._relay.was_noticed(identity.user, look)
             if not is_doubtful or tries == IDENTIFY_TRIES:
@@ -180,6 +181,9 @@ class Arrival:
             self._chosen_id = checked_client_id(client_id)
         except InvalidMessage as error:
             self._tell(error)
+
+    def _is_there(self) -> bool:
+        return not self._connection.transport.is_closing
 
     def _too_late(self) -> None:
         seconds = conf().AUTHENTICATION_TIMEOUT

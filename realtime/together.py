@@ -18,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 
 from realtime.conf import conf
 from realtime.database import in_database
+from realtime.errors import Gone
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -30,8 +31,15 @@ LONG: Final = 0.25
 for the last one's answer."""
 
 
-async def together(function: Callable[[list[Q]], list[A | Exception]], question: Q) -> A:
+async def together(
+    function: Callable[[list[Q]], list[A | Exception]],
+    question: Q,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> A:
     """Return or raise what a function of many questions answers to this one, on a hub's thread.
+
+    Raises `Gone` where the answer is not wanted any more when its turn comes: a client that gave up
+    and comes again must not be looked up for each time.
 
     Where the function fails, each question is asked alone, so that a bad one is no other's loss;
     not so where the database cannot be reached, for that would be found out again and again.
@@ -41,7 +49,7 @@ async def together(function: Callable[[list[Q]], list[A | Exception]], question:
     gathering = gatherings.get(function)
     if gathering is None:
         gathering = gatherings[function] = Gathering(function, lambda: gatherings.pop(function))
-    answer: A = await gathering.ask(question)
+    answer: A = await gathering.ask(question, is_wanted)
     return answer
 
 
@@ -54,14 +62,14 @@ class Gathering(Generic[Q, A]):
         self.most = MOST
         self._function = function
         self._on_idle = on_idle
-        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._waiting: deque[tuple[Q, asyncio.Future[A], Callable[[], bool]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: Q) -> A:
+    async def ask(self, question: Q, is_wanted: Callable[[], bool] = lambda: True) -> A:
         """Return or raise the answer; who is cancelled is not asked for any more."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[A] = loop.create_future()
-        self._waiting.append((question, future))
+        self._waiting.append((question, future, is_wanted))
         # Half of the threads: no kind of question keeps all others waiting.
         if len(self._calls) < max(1, conf().DATABASE_THREADS // 2):
             # In an empty context: it goes on when the connection that began it has ended.
@@ -87,9 +95,13 @@ class Gathering(Generic[Q, A]):
     def _next(self) -> list[tuple[Q, asyncio.Future[A]]]:
         asked: list[tuple[Q, asyncio.Future[A]]] = []
         while self._waiting and len(asked) < self.most:
-            one = self._waiting.popleft()
-            if not one[1].done():
-                asked.append(one)
+            question, future, is_wanted = self._waiting.popleft()
+            if future.done():
+                continue
+            if is_wanted():
+                asked.append((question, future))
+            else:
+                future.set_exception(Gone("The client has gone."))
         return asked
 
     def _ended(self, call: asyncio.Task[None]) -> None:

@@ -443,9 +443,9 @@ async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_
     back.replica.held = None
     is_first = True
 
-    async def gain_meanwhile(function, question):
+    async def gain_meanwhile(function, *asked):
         nonlocal is_first
-        found = await together(function, question)
+        found = await together(function, *asked)
         if function is differences and is_first:
             is_first = False
             await off_loop(join, group)
@@ -586,7 +586,7 @@ async def test_a_page_that_was_read_for_others_is_not_sent_to_who_has_lost_its_r
     await off_loop(memberships._raw_delete, memberships.db)  # no signal tells of it
     await second.say(SyncRequest())
     async with asyncio.timeout(20):
-        while not may_pass.is_set() and sharing.shared_pages().readers < 2:
+        while not may_pass.is_set() and sharing.shared_pages().readers < 2:  # noqa: ASYNC110
             await asyncio.sleep(0)
     may_pass.set()
     await second.done()

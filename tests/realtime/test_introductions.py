@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from realtime import auth, device_grants, introducing, refresh, sightings
 from realtime.attempts import attempts
+from realtime.codes import CloseCode
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.devices import create_device, revoke_device, rotate_device
@@ -258,6 +259,25 @@ async def test_a_storm_is_looked_up_together_and_each_is_told_what_it_would_be_t
     assert [clients[token].wire for token in bad] == [alone.wire] * len(bad)
     assert set(calls) == {"token_grants", "introduce_all", "saw_all"}
     assert max(calls.values()) <= 3
+
+
+async def test_a_client_that_gives_up_before_its_turn_is_not_looked_up(
+    open_client, ada, monkeypatch, caplog
+):
+    _, token = await off_loop(known, ada)
+    client = await open_client()
+    looked_up, grants = [], auth.token_grants
+
+    def grant_and_go(asked):
+        client.transport.closed = (CloseCode.NORMAL, "")
+        return grants(asked)
+
+    monkeypatch.setattr(auth, "token_grants", grant_and_go)
+    monkeypatch.setattr(introducing, "introduce_all", lambda asked: looked_up.append(asked))
+    await client.say(Hello(token=token))
+    assert (client.messages, looked_up, client.connection.identity) == ([], [], None)
+    assert client.connection not in client.relay.connections
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("token_in", ["hello", "header"])

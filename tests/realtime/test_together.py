@@ -9,6 +9,7 @@ import pytest
 from django.db import DataError, OperationalError
 
 from realtime import together as together_module
+from realtime.errors import Gone
 from realtime.together import MOST, Gathering, together
 from tests.support.off_loop import eventually
 
@@ -114,6 +115,21 @@ async def test_who_has_gone_is_not_asked_for(one_at_a_time):
     await asyncio.gather(first, gone, return_exceptions=True)
     clerk.may_answer.set()
     assert await kept == 12
+    assert clerk.calls == [[2], [6]]
+
+
+async def test_an_answer_that_nobody_wants_when_its_turn_comes_is_not_looked_for(one_at_a_time):
+    clerk, is_wanted = Clerk(is_open=False), True
+    first = asyncio.create_task(together(clerk.answer, 2))
+    await eventually(lambda: clerk.calls)
+    given_up = asyncio.create_task(together(clerk.answer, 4, lambda: is_wanted))
+    kept = asyncio.create_task(together(clerk.answer, 6, lambda: True))
+    await asyncio.sleep(0)
+    is_wanted = False
+    clerk.may_answer.set()
+    assert await asyncio.gather(first, kept) == [4, 12]
+    with pytest.raises(Gone):
+        await given_up
     assert clerk.calls == [[2], [6]]
 
 

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--changes", type=int, default=100_000, help="of one transaction (100000)")
     parser.add_argument("--rate", type=int, default=1000, help="changes a second (1000)")
     parser.add_argument("--seconds", type=int, default=60, help="how long to write at it (60)")
-    parser.add_argument("--drowsy", type=float, default=10.0, help="how long some do not read (10)")
+    parser.add_argument("--drowsy", type=float, default=20.0, help="how long some do not read (20)")
     given = parser.parse_args()
     if not 4 <= given.clients <= 200 or not 0 <= given.changes <= 1_000_000:
         parser.error("4 to 200 clients and up to 1000000 changes")
@@ -61,19 +61,17 @@ class Burst:
         for client in sleepy:
             client.pause()
         watching = asyncio.create_task(memory_over_time(self._hub, 0.5))
-        began = time.perf_counter()
         writer = await asyncio.create_subprocess_exec(
             sys.executable,
             str(ROOT / "benchmarks" / "burst_writer.py"),
             *map(str, command),
             stdout=asyncio.subprocess.PIPE,
         )
-        waking = asyncio.get_running_loop().call_later(drowsy, _wake, sleepy)
+        if command[0] == "rate":  # else what was missed is there only after the commit
+            asyncio.get_running_loop().call_later(drowsy, _wake, sleepy)
         written, took = (await writer.communicate())[0].decode().split()
         committed = time.perf_counter()
-        await asyncio.sleep(max(0.0, drowsy - (committed - began)))
-        waking.cancel()
-        _wake(sleepy)
+        asyncio.get_running_loop().call_later(drowsy, _wake, sleepy)
         self.is_whole = await self._all_hold_it()
         whole = time.perf_counter() - committed
         watching.cancel()
@@ -102,20 +100,30 @@ class Burst:
     async def _all_hold_it(self) -> bool:
         deadline = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < deadline:
-            truth = await asyncio.to_thread(truth_of_all)
-            if truth is not None and all(client.held == truth for client in self._clients):
-                return True
+            end = await asyncio.to_thread(end_of_log)
+            if end and all(number_of(client.cursor) >= end for client in self._clients):
+                truth = await asyncio.to_thread(truth_of_all)
+                return all(client.held == truth for client in self._clients)
             await asyncio.sleep(LOOK_SECONDS)
         return False
 
 
-def truth_of_all() -> Held | None:
-    """Return what each client is to hold, or None while something waits for its number."""
-    from hubproject.models import Project
-    from sync.models import SyncLog
+def end_of_log() -> int:
+    """Return the last number of the log, or 0 while something waits for its number."""
+    from sync.models import LogHead, SyncLog
 
-    if SyncLog.objects.pending().exists():
-        return None
+    return 0 if SyncLog.objects.pending().exists() else LogHead.objects.get().seq
+
+
+def number_of(cursor: str) -> int:
+    """Return the number inside a cursor, which is opaque to any other client."""
+    return int(cursor.split("-")[1]) if cursor else 0
+
+
+def truth_of_all() -> Held:
+    """Return what each client is to hold."""
+    from hubproject.models import Project
+
     project = Project.objects.get(name="Load")
     return in_the_log({"everyone", f"project:{project.pk}"})
 

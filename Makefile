@@ -19,7 +19,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak fuzz prove clean
-.PHONY: bench bench-capture bench-log bench-memory bench-processes bench-verify
+.PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
 .PHONY: bench-storm bench-bursts bench-slow
 
 help: ## list the targets
@@ -72,6 +72,9 @@ bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with ot
 
 bench-log: $(BENCH_VENV)/bench.stamp ## time the log at 10 thousand, 1 million and 10 million entries (ARGS="--sizes 10000 1000000")
 	@$(BENCH_VENV)/bin/python benchmarks/log.py $(ARGS)
+
+bench-catchup: $(BENCH_VENV)/bench.stamp ## time a catch-up of 10,000 changes beside instances and the json module (ARGS="--rounds 5")
+	@$(BENCH_VENV)/bin/python benchmarks/catchup.py $(ARGS)
 
 bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a million rows (ARGS="--rows 100000")
 	@$(BENCH_VENV)/bin/python benchmarks/memory.py $(ARGS)

@@ -29,6 +29,7 @@ from realtime.notices import Notices
 from realtime.seen import Seen
 from realtime.waiting import Waiter
 from sync.cursor import Position
+from sync.filling import OVERHEAD
 from sync.models import SyncLog
 from sync.reading import Tail, tail
 
@@ -228,7 +229,7 @@ def _parts(read: Tail) -> Iterator[Tail]:
     size = 0
     for entry in read.entries:
         entries.append(entry)
-        size += len(entry.data) + ENTRY_OVERHEAD
+        size += len(entry.data) + OVERHEAD
         if size > PART_BYTES:
             yield Tail(entries, Position.of_entry(read.position.epoch, entry), read.end)
             entries, size = [], 0

@@ -15,7 +15,7 @@ TYPICAL: Final = 200.0
 """Bytes of data that a change is taken to have while none was seen."""
 
 FEWEST: Final = 16
-SPARE: Final = 1.1
+SPARE: Final = 1.03
 """How much more is fetched than should fit, so that one look is mostly enough."""
 
 

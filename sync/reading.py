@@ -20,9 +20,7 @@ from sync.publishing import publish, publish_batch
 from sync.rows import Entry, Rows
 
 _sizes: Final = Sizes()
-_HORIZON_AND_WITNESS: Final = (
-    "SELECT horizon, (SELECT {} FROM sync_log WHERE seq = %s) FROM sync_log_head WHERE id = 1"
-)
+_WITNESS: Final = "(SELECT {} FROM sync_log WHERE seq = %s)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,14 +160,15 @@ def _is_ours(start: Position, end: Position) -> bool:
 def _leads_on(start: Position | datetime.datetime, begin: _Begin, end: Position) -> bool:
     """Tell whether the log still has all that follows a start, and the entry that a position was
     taken from, unless that has been removed."""
-    if not isinstance(start, Position):
-        return begin.floor >= _horizon()
     connection = connections[conf().DATABASE]
-    sql = _HORIZON_AND_WITNESS.format(connection.ops.quote_name("transaction"))
+    column, params, tag = "NULL", list[int](), ""
+    if isinstance(start, Position) and start.witness != end.seq:
+        column = _WITNESS.format(connection.ops.quote_name("transaction"))
+        params, tag = [start.witness], start.tag
     with connection.cursor() as cursor:
-        cursor.execute(sql, [start.witness])
-        horizon, witness = cursor.fetchone() or (_horizon(), None)
-    if witness is not None and start.witness != end.seq and str(witness)[-8:] != start.tag:
+        cursor.execute(f"SELECT horizon, {column} FROM sync_log_head WHERE id = 1", params)
+        horizon, transaction = cursor.fetchone() or (_horizon(), None)
+    if transaction is not None and str(transaction)[-8:] != tag:
         return False
     return begin.floor >= int(horizon)
 

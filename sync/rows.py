@@ -140,8 +140,11 @@ def selected(vendor: str, quote: Callable[[str], str]) -> str:
     names = [f"entry.{quote(name)}" for name in Kind._fields]
     kind = f"json_array({', '.join(names)})" if vendor == "sqlite" else ", ".join(names)
     transaction = f"entry.{quote('transaction')}" + ("::text" if vendor == "postgresql" else "")
-    # The sign has SQLite's driver leave the text of a time as it is.
-    published = ("+" if vendor == "sqlite" else "") + "entry.published_at"
+    published = "entry.published_at"
+    if vendor == "sqlite":
+        published = f"+{published}"  # else its driver makes an object of the text
+    elif vendor == "postgresql" and settings.USE_TZ:
+        published += " AT TIME ZONE 'UTC'"  # a time without a zone is quicker made into text
     return f"entry.seq, entry.record_id, entry.data, {transaction}, {published}, {kind}"
 
 
@@ -162,15 +165,31 @@ def read(using: str, sql: str, params: Sequence[Any]) -> Rows:
         record_ids,
         data,
         _dashed(transactions),
-        _texts_of_times(published, connection.timezone),
+        _texts_of_times(published, _zone(connection)),
         _kinds(kinds),
     )
 
 
+def _zone(connection: Any) -> datetime.tzinfo | None:
+    """Return the zone of the times that a query returns without one."""
+    is_utc = connection.vendor == "postgresql" and settings.USE_TZ
+    zone: datetime.tzinfo | None = datetime.UTC if is_utc else connection.timezone
+    return zone
+
+
 def _kinds(columns: list[tuple[Any, ...]]) -> list[Kind]:
-    raw = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
-    kinds = {one: Kind(*(json.loads(one) if isinstance(one, str) else one)) for one in set(raw)}
-    return [kinds[one] for one in raw]
+    known: dict[Any, Kind] = {}
+    if len(columns) == 1:
+        made = (known.get(one) or _noted(known, one, json.loads(one)) for one in columns[0])
+    else:
+        each = zip(*columns, strict=True)
+        made = (known.get(one) or _noted(known, one, one) for one in each)
+    return list(made)
+
+
+def _noted(known: dict[Any, Kind], key: Any, fields: Sequence[Any]) -> Kind:
+    found = known[key] = Kind(*fields)
+    return found
 
 
 def _dashed(transactions: Sequence[str]) -> Sequence[str]:
@@ -187,11 +206,8 @@ def _texts_of_times(times: Sequence[Any], zone: datetime.tzinfo | None) -> list[
         if zone is datetime.UTC and set(map(len, times)) == {_WITH_MICROSECONDS}:
             return ("Z\n".join(times).replace(" ", "T") + "Z").split("\n")
         times = [datetime.datetime.fromisoformat(text) for text in times]
-    if times[0].tzinfo is None and settings.USE_TZ:
+    if times[0].tzinfo is None and zone is datetime.UTC:
+        return [f"{time.isoformat('T', 'microseconds')}Z" for time in times]
+    if times[0].tzinfo is None and zone is not None:
         times = [timezone.make_aware(time, zone) for time in times]
-    return [_text_of_time(time) for time in times]
-
-
-def _text_of_time(time: datetime.datetime) -> str:
-    text = time.isoformat(timespec="microseconds")
-    return f"{text[:-6]}Z" if text.endswith("+00:00") else str(codec.encode_value(time))
+    return [str(codec.encode_value(time)) for time in times]

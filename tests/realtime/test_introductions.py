@@ -429,7 +429,7 @@ async def test_a_new_token_that_cannot_be_looked_up_is_looked_up_soon(client, ad
     other, later = await off_loop(known, ada)
     await client.say(Hello(token=token))
 
-    def fail(identity):
+    async def fail(identity):
         raise OSError("no connection")
 
     confirm, client.connection.confirm = client.connection.confirm, fail

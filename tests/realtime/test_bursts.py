@@ -9,8 +9,8 @@ from django.db import transaction
 
 from hubproject.models import Project
 from realtime import relay as relay_module
-from realtime.connection import BATCH_BYTES
 from realtime.relay import relay
+from realtime.share import BATCH_BYTES
 from sync.publishing import publish
 from sync.reading import tail
 from tests.realtime.doubles import FillingTransport, connection_of
@@ -58,13 +58,14 @@ def burst(changes=CHANGES):
 
 
 class WatchedTransport(FillingTransport):
-    """A client that does not read; `on_send` is called before each frame."""
+    """A client that does not read: `most` bytes were unsent at once."""
 
     most = 0
 
     def send(self, frame):
-        super().send(frame)
+        is_all_out = super().send(frame)
         self.most = max(self.most, self.unsent)
+        return is_all_out
 
 
 @pytest.mark.django_db(transaction=True)
@@ -81,14 +82,14 @@ async def test_nobody_is_kept_more_for_than_the_limits_say_and_whoever_reads_get
             running.join(connection)
         held.hold()
         most_held = 0
-        deliver = held.deliver
+        hold_back = held.hold_back
 
         def watched(*args):
             nonlocal most_held
-            deliver(*args)
+            hold_back(*args)
             most_held = max(most_held, len(held._held))
 
-        held.deliver = watched
+        held.hold_back = watched
         for changes in (FEW, CHANGES):
             end = await off_loop(burst, changes)
             while running.position != end:

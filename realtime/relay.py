@@ -35,6 +35,9 @@ from sync.reading import Tail, tail
 
 logger = logging.getLogger(__name__)
 
+ENTRY_OVERHEAD: Final = 400
+"""Bytes that a change takes on the wire besides its data, about."""
+
 PART_BYTES: Final = 256 * 1024
 """Bytes of changes, about, that are handed to connections before the server may write them: half of
 what one may have unsent (`MAX_UNSENT_BYTES`), so that one that reads does not fall behind by it."""

@@ -106,6 +106,13 @@ class Conf:
     have gone; 0 waits for as long as they take."""
     RETRY_AFTER: tuple[float, float] = (0.5, 5.0)
     """The range over which reconnects after a shutdown are spread."""
+    RETRY_AFTER_PER_CONNECTION: float = 0.02
+    """What each connection adds to the end of that range: about the time that its return takes."""
+    GOODBYE_TIME: float = 0.0
+    """Over how long a process that SIGTERM ends says goodbye to its clients, in batches, while it
+    accepts nobody new; 0 says it to all at once, as SIGINT does in any case."""
+    LISTEN_BACKLOG: int = 2048
+    """Connections that may wait to be accepted; the kernel's `somaxconn` limits it."""
 
 
 @functools.cache

@@ -148,9 +148,9 @@ def start_hub(transactional_db: None, after_hubs: ExitStack, tmp_path: Path) -> 
     """
     hubs: list[Hub] = []
 
-    def start(**options: Any) -> Hub:
-        hubs.append(Hub(tmp_path / f"hub-{len(hubs)}.log", **options).start())
-        return hubs[-1]
+    def start(kind: type[Hub] = Hub, **options: Any) -> Hub:
+        hubs.append(kind(tmp_path / f"hub-{len(hubs)}.log", **options))
+        return hubs[-1].start()
 
     yield start
     for hub in hubs:

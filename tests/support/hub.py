@@ -48,6 +48,8 @@ COMMANDS = {"daphne": ("-b", "-p"), "uvicorn": ("--host", "--port")}
 class Hub:
     """One server process; it listens once `start` has returned, on the same port ever after."""
 
+    listening = LISTENING
+
     def __init__(
         self,
         log: Path,
@@ -86,12 +88,10 @@ class Hub:
     def start(self) -> Self:
         """Run the server; returns when it listens, and after a stop it listens on the same port."""
         assert self._process is None, "this hub runs already"
-        host, port = COMMANDS[server()]
-        serve = [sys.executable, "-m", server(), host, HOST, port, str(self.port)]
         with self.log.open("ab") as log:
             start = log.tell()
             self._process = subprocess.Popen(
-                [*serve, *self._command],
+                self._arguments(),
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -166,6 +166,11 @@ class Hub:
     def __exit__(self, *exc: object) -> None:
         self.kill()
 
+    def _arguments(self) -> list[str]:
+        host, port = COMMANDS[server()]
+        serve = [sys.executable, "-m", server(), host, HOST, port, str(self.port)]
+        return [*serve, *self._command]
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "this hub does not run"
         return self._process
@@ -177,7 +182,7 @@ class Hub:
     def _listening_port(self, start: int) -> int | None:
         with self.log.open("rb") as log:
             log.seek(start)
-            found = LISTENING.search(log.read().decode(errors="replace"))
+            found = self.listening.search(log.read().decode(errors="replace"))
         return int(found[1]) if found else None
 
 

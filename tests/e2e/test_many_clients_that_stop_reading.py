@@ -15,7 +15,7 @@ from tests.support.off_loop import eventually, off_loop
 from tests.support.stubborn import stubborn_clients
 from tests.support.varied import varied
 
-STALLED, READING = 50, 150
+STALLED, READING, FEW = 50, 150, 15
 NOTES = 32 * 1024
 UPDATES = 40
 LIMIT = 64 * 1024
@@ -37,8 +37,8 @@ def write_much(task):
 async def join(connect, token):
     """Join clients that read."""
 
-    async def join(hub):
-        clients = [await connect(hub, token=token) for _ in range(READING)]
+    async def join(hub, count):
+        clients = [await connect(hub, token=token) for _ in range(count)]
         await asyncio.gather(*(client.join() for client in clients))
         return clients
 
@@ -56,7 +56,7 @@ async def test_each_costs_no_more_than_the_limit_and_is_caught_up_when_it_reads_
     daphne_only, start_hub, join, token, tasks
 ):
     hub = start_hub(**varied(REALTIME=LIMITS, INSTALLED_APPS=SMALL_BUFFERS))
-    readers = await join(hub)
+    readers = await join(hub, READING)
     await off_loop(write_much, tasks[0])
     await has_all(readers)
     with stubborn_clients(STALLED, hub.ws_url, token) as stalled:
@@ -79,9 +79,9 @@ async def test_those_that_never_read_again_are_sent_away_and_the_others_stay(
 ):
     limits = LIMITS | {"DRAIN_TIMEOUT": 0.5}
     hub = start_hub(**varied(REALTIME=limits, INSTALLED_APPS=SMALL_BUFFERS))
-    readers = await join(hub)
+    readers = await join(hub, FEW)
     with stubborn_clients(STALLED, hub.ws_url, token):
         await off_loop(write_much, tasks[0])
         await has_all(readers)
-        await eventually(lambda: len(connections()) == READING)
+        await eventually(lambda: len(connections()) == FEW)
     assert all(reader.is_open for reader in readers)

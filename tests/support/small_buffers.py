@@ -1,7 +1,7 @@
 """A Daphne whose kernel takes little: a client that does not read is felt after some KiB.
 
-An app for a hub. Else the kernel keeps megabytes for each client, and what the process keeps is seen
-only after more has been sent to everybody than a test has time for.
+An app for a hub. Else the kernel keeps megabytes for each client, and what the process keeps is
+seen only after more has been sent to everybody than a test has time for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH_VENV := .venv-bench
+BENCH_NODE := benchmarks/node/node_modules
 FUZZ_VENV := .venv-fuzz
 PY := $(VENV)/bin/python
 # The newest Django wants a newer Python than the oldest that is supported.
@@ -18,7 +19,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak fuzz prove clean
-.PHONY: bench-capture bench-log bench-memory bench-verify
+.PHONY: bench bench-capture bench-log bench-memory bench-processes bench-verify
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ prove: $(VENV)/dev.stamp ## prove that nothing leaks: random rights, records and
 		HUB_TEST_DATABASE=$$database $(PY) -m tests.proof $(ARGS); \
 	done
 
+bench: $(BENCH_VENV)/bench.stamp $(BENCH_NODE)/bench.stamp ## compare how fast changes reach thousands of clients with other servers (ARGS="--quick")
+	@$(BENCH_VENV)/bin/python benchmarks/fanout.py $(ARGS)
+
 bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with other libraries (ARGS="--seconds 60")
 	@$(BENCH_VENV)/bin/python benchmarks/capture.py $(ARGS)
 
@@ -74,8 +78,11 @@ bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a mi
 bench-verify: $(VENV)/dev.stamp ## find and repair differences planted among a million rows (ARGS="--rows 100000")
 	@$(PY) benchmarks/verify.py $(ARGS)
 
+bench-processes: $(VENV)/dev.stamp ## measure what each server process more, and each client, costs (ARGS="--seconds 5 --rounds 1")
+	@$(PY) benchmarks/processes.py $(ARGS)
+
 clean: ## remove the environment and build products, keep the data in var/
-	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) $(FUZZ_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) $(BENCH_NODE) $(FUZZ_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/runtime.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -98,6 +105,12 @@ $(BENCH_VENV)/bench.stamp: benchmarks/requirements.txt requirements.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
+
+# Without Node its servers are missing from the tables, and nothing else.
+$(BENCH_NODE)/bench.stamp: benchmarks/node/package.json benchmarks/node/package-lock.json
+	@mkdir -p $(BENCH_NODE)
+	@! command -v npm >/dev/null || npm ci --prefix benchmarks/node --no-audit --no-fund
+	@mkdir -p $(BENCH_NODE) && touch $@
 
 # Apart from the developers' environment: the fuzzer runs on fewer versions of Python than the hub.
 $(FUZZ_VENV)/fuzz.stamp: tests/fuzz/requirements.txt requirements-dev.txt requirements.txt

@@ -19,7 +19,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak fuzz prove clean
-.PHONY: bench bench-capture bench-log bench-memory bench-verify
+.PHONY: bench bench-capture bench-log bench-memory bench-processes bench-verify
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a mi
 
 bench-verify: $(VENV)/dev.stamp ## find and repair differences planted among a million rows (ARGS="--rows 100000")
 	@$(PY) benchmarks/verify.py $(ARGS)
+
+bench-processes: $(VENV)/dev.stamp ## measure what each server process more, and each client, costs (ARGS="--seconds 5 --rounds 1")
+	@$(PY) benchmarks/processes.py $(ARGS)
 
 clean: ## remove the environment and build products, keep the data in var/
 	rm -rf $(VENV) $(VENV_NEWEST) $(BENCH_VENV) $(BENCH_NODE) $(FUZZ_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -34,6 +34,10 @@ class Conf:
     """Messages per second that a connection may go on sending; 0 for any number."""
     MESSAGE_BURST: int = 500
     """Messages that a connection may send at once, before `MESSAGE_RATE` holds."""
+    MAX_WAITING_MESSAGES: int = 100
+    """Messages of one connection that may wait to be handled; meanwhile its client is not read."""
+    MAX_WAITING_BYTES: int = 256 * 1024
+    """Size of the messages that may wait so, the last of them counted whole."""
     MAX_WAITING_REQUESTS: int = 16
     """Catch-up requests of one connection that may wait for their turn."""
     SYNC_COST_RATE: float = 100.0
@@ -102,6 +106,13 @@ class Conf:
     have gone; 0 waits for as long as they take."""
     RETRY_AFTER: tuple[float, float] = (0.5, 5.0)
     """The range over which reconnects after a shutdown are spread."""
+    RETRY_AFTER_PER_CONNECTION: float = 0.02
+    """What each connection adds to the end of that range: about the time that its return takes."""
+    GOODBYE_TIME: float = 0.0
+    """Over how long a process that SIGTERM ends says goodbye to its clients, in batches, while it
+    accepts nobody new; 0 says it to all at once, as SIGINT does in any case."""
+    LISTEN_BACKLOG: int = 2048
+    """Connections that may wait to be accepted; the kernel's `somaxconn` limits it."""
 
 
 @functools.cache

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
@@ -13,77 +13,55 @@ from realtime.codes import CloseCode
 from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
-from realtime.grants import Grant
+from realtime.hearing import Hearing, Identity, Names
 from realtime.limits import CatchUpBudget
+from realtime.listeners import Filing, Manner
 from realtime.messages import Goodbye, encode, given
+from realtime.share import Share
 from realtime.transport import Transport
 from sync.cursor import Position
 
-BATCH_BYTES: Final = 64 * 1024
-"""Bytes of record data at which a frame with several events is closed."""
+if TYPE_CHECKING:
+    from realtime.fanout import Fanout
 
-_BATCH: Final = '{{"type":"events","events":[{}]}}'
+logger = logging.getLogger(__name__)
 
-
-Names = frozenset[str] | None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Identity:
-    """Who is connected and what they may hear."""
-
-    user: Any
-    client_id: str
-    audiences: frozenset[str]
-    grant: Grant
+__all__ = ["Connection", "Identity", "Names"]
 
 
-class Connection:
+class Connection(Hearing):
     """A client that is told of changes.
 
     The rule that keeps it whole: everything the connection may hear up to `position` has been
     handed to its transport, or is the business of a catch-up that has begun behind it. While it
     is held, live events wait; they are let go only when the catch-up has reached the position at
     which holding began. Used on one event loop, and between two awaits its state is consistent.
+
+    Where nothing stops it, its position is that of the fan-out, so that an event costs no writing
+    for each connection.
     """
 
     def __init__(self, transport: Transport) -> None:
+        super().__init__()
         self.id = uuid.uuid4()
         self.connected_at = timezone.now()
         self.transport = transport
-        self.identity: Identity | None = None
         self.address = ""
         self.app_version = ""
         self.platform = ""
         self.budget = CatchUpBudget()
-        self.tables: frozenset[str] | None = None
-        self.asked: Names = None
-        """The audiences that the client chose to hear of those it may."""
-        self.audiences: frozenset[str] = frozenset()
-        """What it hears now."""
-        self.gaining: frozenset[str] = frozenset()
-        """What it may hear as well, once what lies before has been sent."""
-        self.is_outdated = False
-        """Whether the client is to replace all that it holds, for its rights have changed."""
         self.knows_audiences = False
         """Whether the client said `hello`, and so can be told to forget a single audience."""
         self.is_told = False
         """Whether the client knows of every change of its rights that came before."""
         self.confirmed_at = 0.0
         """When its rights were looked up last, by the clock of the event loop."""
-        self.batch = False
         self.joined: Position | None = None
         """Where the log ended when it began to hear: what came later was served to it."""
-        self.position: Position | None = None
         self.acknowledged: str | None = None
         self.unfinished: tuple[Position, Names, Names] | None = None
         """How far the snapshot has come that the last answer was a page of, and of which tables
         and audiences it is."""
-        self.caught_up = False
-        """Whether the client holds everything up to `position`, so that it may be given cursors:
-        a stored cursor promises that nothing before it is missing."""
-        self.behind = False
-        """Whether live messages were stopped because the client does not read."""
         self.on_behind: Callable[[], None] = lambda: None
         """Called when live messages stop, to have the client caught up once it reads again."""
         self.on_identity: Callable[[], None] = lambda: None
@@ -93,7 +71,11 @@ class Connection:
         self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None
         """Called with what `confirm` has found, and the question it answers."""
         self._questions = 0
+        self._fanout: Fanout | None = None
+        self._stands_at: Position | None = None
+        self._behind = False
         self._held: list[LiveEvent] | None = None
+        self._held_from: Position | None = None
         self._overflowed = False
 
     @property
@@ -102,38 +84,53 @@ class Connection:
         return self._held is not None
 
     @property
-    def is_stopped(self) -> bool:
-        """Whether it has not been served as far as its relay has come."""
-        return self.is_held or self.behind
+    def behind(self) -> bool:
+        """Whether live messages were stopped because the client does not read."""
+        return self._behind
+
+    @behind.setter
+    def behind(self, behind: bool) -> None:
+        if behind:
+            self._stands_at = self.position
+        self._behind = behind
+        self.note()
 
     @property
-    def gives_cursors(self) -> bool:
-        """Whether what the client is sent may have cursors."""
-        return self.caught_up and not self.is_due
+    def position(self) -> Position | None:
+        """How far it has been served, see the class; None before it has joined."""
+        if self._stands_at is not None or self._fanout is None:
+            return self._stands_at
+        return self._fanout.position_of(self)
+
+    @position.setter
+    def position(self, position: Position | None) -> None:
+        self._stands_at = position
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has not been served as far as its relay has come."""
+        is_owed = self._fanout is not None and self._fanout.owes(self)
+        return self.is_held or self.behind or is_owed
 
     @property
     def cursor(self) -> str | None:
         """The cursor the client may store now, or None while it does not hold everything."""
-        if not self.gives_cursors or self.is_stopped or self.position is None:
+        if not self.gives_cursors or self.is_held or self.behind or self.position is None:
             return None
         return self.position.cursor
 
     @property
-    def is_due(self) -> bool:
-        """Whether the client has yet to be sent what follows from a change of its rights. A cursor
-        from after that change would say that it was."""
-        return self.is_outdated or bool(self.gaining)
-
-    def hears(self, event: LiveEvent) -> bool:
-        """Tell whether an event is this connection's."""
-        return event.audience in self.audiences and (
-            self.tables is None or event.table in self.tables
-        )
+    def filing(self) -> Filing | None:
+        """Where those who hear are looked for; None where it hears nothing for now."""
+        if self.identity is None or self.behind:
+            return None
+        manner = Manner(self.tables, self.is_held, self.form)
+        return Filing(self.audiences, manner, self.identity.client_id)
 
     @property
-    def permitted(self) -> frozenset[str]:
-        """What the client may hear and has not left out."""
-        return self.audiences | self.gaining
+    def is_full(self) -> bool:
+        """Whether the client leaves so much unread that nothing more should be sent to it."""
+        return self.transport.unsent > conf().MAX_UNSENT_BYTES
 
     def ask(self) -> int:
         """Return the number of a new question for the connection's rights, to be asked now: the
@@ -141,10 +138,21 @@ class Connection:
         self._questions += 1
         return self._questions
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the client leaves so much unread that nothing more should be sent to it."""
-        return self.transport.unsent > conf().MAX_UNSENT_BYTES
+    def note(self) -> None:
+        """Have the fan-out find it by what it hears now."""
+        if self._fanout is not None:
+            self._fanout.note(self)
+
+    def enter(self, fanout: Fanout) -> None:
+        """Hear what comes after a fan-out's present position."""
+        self._stands_at = fanout.position if self.is_stopped else None
+        self._fanout = fanout
+        self.note()
+
+    def exit(self) -> None:
+        """Hear nothing more; how far it came is kept."""
+        self._stands_at = self.position
+        self._fanout = None
 
     def send(self, frame: Frame) -> None:
         """Send a message that is not a change."""
@@ -168,17 +176,60 @@ class Connection:
         """Hand over the new events up to `position`, or keep them while held."""
         if self.behind:
             return
+        heard = [event for event in events if self.hears(event)]
         if self._held is not None:
-            self._hold_back(events)
+            self.hold_back(heard)
             return
-        for part in self._parts([event for event in events if self.hears(event)]):
-            self._send_live(part)
-            # Only now: where sending fails, a catch-up starts before it.
-            self.position = part[-1].position
-            if self.is_full:
-                self.fall_behind()
+        if heard:
+            self.take(Share(tuple(heard), self.form), self.position)
+        if not self.behind:
+            self._stands_at = position if self._fanout is None else None
+
+    def take(self, share: Share, before: Position | None) -> int:
+        """Send what it hears of what is new, before which it stands at `before`; return how many
+        frames were sent.
+
+        Where the client does not read, or cannot be sent to, live messages stop: what goes wrong
+        here is no other's loss, nor its own, for it is caught up from the log.
+        """
+        sent = 0
+        try:
+            send = self.transport.send
+            for frame in share.frames:
+                is_all_out = send(frame)
+                sent += 1
+                if not is_all_out and self.is_full:
+                    break
+            else:
+                return sent
+        except Exception:
+            logger.exception("A connection could not be served live.")
+        self._stands_at = share.end(sent) if sent else before
+        self.fall_behind()
+        return sent
+
+    def take_now(self, share: Share, before: Position | None) -> None:
+        """Send the same whatever the client has unread; raises what the transport raises, and the
+        connection is then behind."""
+        try:
+            for frame in share.frames:
+                self.transport.send(frame)
+        except Exception:
+            self._stands_at = before
+            self.fall_behind()
+            raise
+
+    def tell(self, frame: Frame) -> None:
+        """Send a message that is lost where the client does not read, or cannot be sent to."""
+        if self.behind or (self.is_held and self.is_full):
+            return
+        try:
+            is_all_out = self.transport.send(frame)  # type: ignore[func-returns-value]
+            if is_all_out or self.is_held or not self.is_full:
                 return
-        self.position = position
+        except Exception:
+            logger.exception("A connection could not be sent a message.")
+        self.fall_behind()
 
     def fall_behind(self) -> None:
         """Stop live messages: from here on the client is served from the log."""
@@ -187,10 +238,25 @@ class Connection:
             self.on_behind()
 
     def hold(self) -> None:
-        """Make live events wait from the relay's present position on."""
+        """Make live events wait from the relay's present position on; what is on its way up to it
+        is sent at once."""
+        if self._fanout is not None:
+            self._fanout.settle(self)
+        self._stands_at = self.position
+        self._held_from = self._stands_at if self._fanout is None else self._fanout.position
         self._held = []
-        self._overflowed = False
-        self.behind = False
+        self._overflowed = self._behind = False
+        self.note()
+
+    def hold_back(self, events: list[LiveEvent]) -> None:
+        """Keep events that are heard until they are let go, unless there are too many."""
+        assert self._held is not None, "only who is held waits"
+        if self._overflowed:
+            return
+        self._held += events
+        if len(self._held) > conf().MAX_HELD_EVENTS:
+            self._overflowed = True
+            self._held.clear()
 
     def release(self, position: Position) -> bool:
         """Let go what was held, now that the client has everything up to where holding began.
@@ -200,37 +266,11 @@ class Connection:
         """
         if self._overflowed:
             return False
-        held, self._held = self._held or [], None
-        self.deliver(held, position)
+        if self._held is None:
+            return True
+        held, self._held = self._held, None
+        self._stands_at = self._held_from
+        self.note()
+        # They were kept audience by audience.
+        self.deliver(sorted(held, key=lambda event: event.position.seq), position)
         return True
-
-    def _hold_back(self, events: list[LiveEvent]) -> None:
-        assert self._held is not None
-        if self._overflowed:
-            return
-        self._held += [event for event in events if self.hears(event)]
-        if len(self._held) > conf().MAX_HELD_EVENTS:
-            self._overflowed = True
-            self._held.clear()
-
-    def _parts(self, events: list[LiveEvent]) -> Iterator[list[LiveEvent]]:
-        """Yield what goes into one frame each, for a client is looked at between two frames."""
-        if not self.batch:
-            yield from ([event] for event in events)
-            return
-        part: list[LiveEvent] = []
-        size = 0
-        for event in events:
-            part.append(event)
-            size += len(event.entry.data)
-            if size > BATCH_BYTES:
-                yield part
-                part, size = [], 0
-        if part:
-            yield part
-
-    def _send_live(self, events: list[LiveEvent]) -> None:
-        frames = [e.frame if self.gives_cursors else e.frame_without_cursor for e in events]
-        if len(frames) > 1:
-            frames = [Frame(_BATCH.format(",".join(frame.text for frame in frames)))]
-        self.transport.send(frames[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import logging
 from typing import Any, Final
 
@@ -33,15 +35,23 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
     """
 
     channel_layer_alias = "realtime.none"
+    is_stuck = False
+    """Whether the client keeps even its close from leaving."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.connection = Connection(transport_for(send))
+        application = asyncio.current_task()
+        assert application is not None, "a server runs its applications as tasks"
+        self.connection = Connection(transport_for(send, functools.partial(self._end, application)))
         shutdown.watch(self.connection)
         async with relay() as its_relay:
             self.conversation = Conversation(scope, self.connection, its_relay)
             self.messages = MessageLimit()
             try:
                 await super().__call__(scope, receive, send)
+            except asyncio.CancelledError:
+                if not self.is_stuck:
+                    raise
+                application.uncancel()
             finally:
                 await self._leave()
 
@@ -88,6 +98,11 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
             self.conversation.send_error(error, error.request_id)
             return
         await self.conversation.answer(message)
+
+    def _end(self, application: asyncio.Task[Any]) -> None:
+        """End as if the client had gone; the server cuts the connection as well as it can."""
+        self.is_stuck = True
+        application.cancel()
 
     async def _leave(self) -> None:
         shutdown.forget(self.connection)

@@ -10,11 +10,11 @@ import msgspec
 from django.utils import timezone
 from msgspec import UNSET
 
+from realtime.event_text import EventText
 from realtime.frames import Frame
-from realtime.messages import Change, Event, SyncResponse, encode, given
+from realtime.messages import Change, SyncResponse, encode, given
 from sync import codec
 from sync.cursor import Position
-from sync.events import event_name
 from sync.models import SyncLog
 from sync.reading import Page
 
@@ -31,21 +31,17 @@ class LiveEvent:
     @functools.cached_property
     def frame(self) -> Frame:
         """The event for a client that holds everything before it."""
-        return Frame(encode(self._event(self.position.cursor)))
+        return Frame(self._text.message(self.position.cursor))
 
     @functools.cached_property
     def frame_without_cursor(self) -> Frame:
         """The event for a client that has not caught up: storing its cursor would lose what
         lies before."""
-        return Frame(encode(self._event(None)))
+        return Frame(self._text.message(None))
 
-    def _event(self, cursor: str | None) -> Event:
-        return Event(
-            event=_event_name(self.entry),
-            data=change(self.entry, cursor),
-            timestamp=timestamp(self.entry.published_at),
-            cursor=given(cursor),
-        )
+    @functools.cached_property
+    def _text(self) -> EventText:
+        return EventText(self.entry)
 
 
 def change(entry: SyncLog, cursor: str | None) -> Change:
@@ -99,12 +95,6 @@ def sync_response(
 def timestamp(moment: datetime | None) -> str:
     """Return a point in time in the one form of the wire: UTC with microseconds."""
     return str(codec.encode_value(moment or timezone.now()))
-
-
-def _event_name(entry: SyncLog) -> str:
-    if entry.is_new_to_audience:
-        return event_name(entry.table, SyncLog.Action.INSERT, None)
-    return entry.event
 
 
 def _raw(text: str | None) -> msgspec.Raw | msgspec.UnsetType:

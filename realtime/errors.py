@@ -187,6 +187,10 @@ class TooManyConnections(EndsConnection):
     close_code = CloseCode.TOO_MANY_CONNECTIONS
 
 
+class CannotServe(RealtimeError):
+    """A server process could not be started, or not be reached."""
+
+
 def wire_error(error: Exception) -> tuple[ErrorCode, str, bool]:
     """Return code, text and retryability of an error; unexpected ones say nothing of the inside."""
     if isinstance(error, RealtimeError) and not isinstance(error, InternalError):

@@ -23,17 +23,20 @@ from realtime.connection import Connection
 from realtime.database import for_relay
 from realtime.departures import Departures
 from realtime.encoding import LiveEvent
+from realtime.fanout import Fanout
 from realtime.frames import Frame
 from realtime.notices import Notices
 from realtime.seen import Seen
+from realtime.waiting import Waiter
 from sync.cursor import Position
 from sync.models import SyncLog
-from sync.reading import Tail, tail
+from sync.reading import ENTRY_OVERHEAD, Tail, tail
 
 logger = logging.getLogger(__name__)
 
-PART_BYTES: Final = 64 * 1024
-"""Bytes of record data that are handed to all connections before the server may write them."""
+PART_BYTES: Final = 256 * 1024
+"""Bytes of changes, about, that are handed to connections before the server may write them: half of
+what one may have unsent (`MAX_UNSENT_BYTES`), so that one that reads does not fall behind by it."""
 
 MAX_NOTICED: Final = 10_000
 """Users of whom it is known when their rights were doubted last."""
@@ -47,16 +50,16 @@ class Relay:
 
     def __init__(self) -> None:
         self.id = uuid.uuid4()
-        self.position: Position | None = None
         self.connections: set[Connection] = set()
         self.departures = Departures()
         self.members_changed = asyncio.Event()
         self.looks = 0
         """How often it has looked at the log."""
         self._loop = asyncio.get_running_loop()
+        self._fanout = Fanout(self._loop.call_soon)
         self._users = 0
         self._wake = asyncio.Event()
-        self._waiting: list[_Waiter] = []
+        self._waiting: list[Waiter] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = False
         self._notices = Notices()
@@ -83,10 +86,19 @@ class Relay:
         # A relay holds its loop: kept, it would keep every loop that ever had one.
         _relays.pop(self._loop, None)
         tasks, self._tasks = self._tasks, []
-        self.position = None
+        self._fanout.stop()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def position(self) -> Position | None:
+        """How far the log has been read and is being handed out; None before the first look."""
+        return self._fanout.position
+
+    @position.setter
+    def position(self, position: Position | None) -> None:
+        self._fanout.position = position
 
     async def refresh(self) -> Position:
         """Return the position, once everything committed before this call lies behind it.
@@ -94,14 +106,15 @@ class Relay:
         What is committed meanwhile is not waited for, so a flood of changes keeps nobody waiting.
         Raises what the database raised, where the log could not be read.
         """
-        waiter = _Waiter(self._loop.create_future())
+        waiter = Waiter(self._loop.create_future())
         self._waiting.append(waiter)
         self._wake.set()
         return await waiter.future
 
     def join(self, connection: Connection) -> None:
         """Make a connection hear what comes after the present position."""
-        connection.joined = connection.position = self.position
+        connection.joined = self.position
+        connection.enter(self._fanout)
         self.connections.add(connection)
         self.members_changed.set()
 
@@ -114,16 +127,12 @@ class Relay:
         if connection in self.connections:
             self.connections.remove(connection)
             self.departures.note(Seen.of(self, connection), self.position)
+            self._fanout.forget(connection)
         self.members_changed.set()
 
     def message(self, frame: Frame, audience: str | None, client_id: str | None) -> None:
         """Send a host's message to the connections of an audience, or of one client."""
-        for connection in self.connections:
-            identity = connection.identity
-            if identity is None or connection.behind or connection.is_full:
-                continue
-            if audience in connection.audiences or client_id == identity.client_id:
-                connection.send(frame)
+        self._fanout.message(frame, audience, client_id)
 
     def wake(self) -> None:
         """Look at the log now."""
@@ -158,8 +167,11 @@ class Relay:
         self.looks += 1
         if noticed:
             self._doubt(noticed)
-        for part in _parts(read):
-            self._fan_out(part)
+        if read.is_replaced:
+            self._start_anew(read.position)
+        for part in () if read.is_replaced else _parts(read):
+            events = [LiveEvent(part.position.epoch, entry) for entry in part.entries]
+            await self._fanout.deliver(events, part.position)
             await asyncio.sleep(0)  # to let the server write: the clients that read keep up
         if read.has_more:
             self._wake.set()
@@ -181,37 +193,20 @@ class Relay:
             if identity is not None and str(identity.user.pk) in noticed:
                 connection.fall_behind()
 
-    def _fan_out(self, read: Tail) -> None:
-        events = [LiveEvent(read.position.epoch, entry) for entry in read.entries]
-        self.position = read.position
-        if read.is_replaced:
-            self._start_anew()
-            return
-        for connection in list(self.connections):
-            self._deliver(connection, events, read.position)
-
-    def _deliver(self, connection: Connection, events: list[LiveEvent], position: Position) -> None:
-        """Deliver to one connection; what goes wrong there is no other's loss, nor its own: it is
-        caught up from the log."""
-        try:
-            connection.deliver(events, position)
-        except Exception:
-            logger.exception("A connection could not be served live.")
-            connection.fall_behind()
-
-    def _start_anew(self) -> None:
+    def _start_anew(self, position: Position) -> None:
         """Send every client to the log, which was replaced or pruned beyond the relay: it starts
         those from zero that it does not lead on from where they are."""
         for connection in list(self.connections):
             connection.fall_behind()
+        self.position = position
 
-    def _succeeded(self, waiting: list[_Waiter], read: Tail) -> None:
+    def _succeeded(self, waiting: list[Waiter], read: Tail) -> None:
         if self._failing:
             self._failing = False
             logger.info("The log can be read again.")
         self._waiting += [waiter for waiter in waiting if not waiter.is_served(read)]
 
-    def _failed(self, waiting: list[_Waiter], error: Exception) -> None:
+    def _failed(self, waiting: list[Waiter], error: Exception) -> None:
         if not self._failing:
             self._failing = True
             logger.error("The log cannot be read, trying again every tick: %s", error)
@@ -224,37 +219,13 @@ class Relay:
         return self._loop.create_task(coroutine, context=contextvars.Context())
 
 
-class _Waiter:
-    """Somebody who waits until what was committed before lies behind the relay's position.
-
-    That is the end of the log at the first look that found nothing unnumbered; it does not move,
-    so the wait is finite however fast others write.
-    """
-
-    def __init__(self, future: asyncio.Future[Position]) -> None:
-        self.future = future
-        self._target: Position | None = None
-
-    def is_served(self, read: Tail) -> bool:
-        """Tell whether the wait is over, after a look."""
-        if self._target is None and read.is_published:
-            self._target = read.end
-        if self._target is None:
-            return self.future.done()
-        if read.position.epoch == self._target.epoch and read.position.seq < self._target.seq:
-            return self.future.done()
-        if not self.future.done():
-            self.future.set_result(read.position)
-        return True
-
-
 def _parts(read: Tail) -> Iterator[Tail]:
     """Cut what was read into parts that a connection can take at once."""
     entries: list[SyncLog] = []
     size = 0
     for entry in read.entries:
         entries.append(entry)
-        size += len(entry.data)
+        size += len(entry.data) + ENTRY_OVERHEAD
         if size > PART_BYTES:
             yield Tail(entries, Position.of_entry(read.position.epoch, entry), read.end)
             entries, size = [], 0

@@ -30,9 +30,6 @@ logger = logging.getLogger(__name__)
 POLL: Final = 0.02
 """Seconds between looks at whether every closing handshake is done."""
 
-SPREAD_PER_CONNECTION: Final = 0.002
-"""Seconds by which each connection widens the range of reconnects."""
-
 CANCEL_TIMEOUT: Final = 0.25
 """Seconds that applications get to end in, once they are cancelled."""
 
@@ -45,6 +42,17 @@ _installed = False
 def in_progress() -> bool:
     """Tell whether the server of this process is stopping."""
     return _in_progress
+
+
+def begin() -> None:
+    """Have who comes from now on be sent away."""
+    global _in_progress
+    _in_progress = True
+
+
+def connections() -> list[Connection]:
+    """Return the connections that have not ended."""
+    return list(_connections)
 
 
 def watch(connection: Connection) -> None:
@@ -61,14 +69,19 @@ def forget(connection: Connection) -> None:
     _connections.discard(connection)
 
 
-def say_goodbye(connection: Connection) -> None:
-    """Send a connection away, to come back at a time of its own."""
+def spread_of(count: int, lasts: float = 0.0) -> tuple[float, float]:
+    """Return the range of seconds after which the clients of `count` connections are to come back,
+    where saying goodbye to them lasts so many seconds and so spreads them already."""
     earliest, latest = conf().RETRY_AFTER
-    spread = latest + len(_connections) * SPREAD_PER_CONNECTION
+    return earliest, latest + max(0.0, count * conf().RETRY_AFTER_PER_CONNECTION - lasts)
+
+
+def say_goodbye(connection: Connection, spread: tuple[float, float] | None = None) -> None:
+    """Send a connection away, to come back at a time of its own."""
     connection.goodbye(
         CloseCode.GOING_AWAY,
         "The server is restarting.",
-        retry_after=random.uniform(earliest, spread),
+        retry_after=random.uniform(*(spread or spread_of(len(_connections)))),
     )
 
 
@@ -81,17 +94,27 @@ def install() -> None:
     _installed = True
     reactor: Any = sys.modules["twisted.internet.reactor"]
     reactor.addSystemEventTrigger("before", "shutdown", _before_shutdown)
+    # Not at once: Daphne listens and takes the signals only when it has imported this.
+    reactor.callWhenRunning(lambda: reactor.callLater(0, _serve))
+
+
+def _serve() -> None:
+    """Set up what has to wait for the server."""
+    from realtime import draining, listening, tether  # they say their goodbyes here
+
+    listening.prepare()
+    draining.take_sigterm()
+    tether.tie(draining.leave)
 
 
 def _before_shutdown() -> Any:
     """Send the goodbyes now, before the cancelled applications run, and let them leave."""
-    global _in_progress
     from twisted.internet.defer import Deferred
 
-    _in_progress = True
+    begin()
     if conf().EXIT_TIMEOUT:
         threading.Thread(target=_exit_in_time, name="hub-exit", daemon=True).start()
-    leaving = list(_connections)
+    leaving = connections()
     for connection in leaving:
         say_goodbye(connection)
     logger.info("Said goodbye to %d connections.", len(leaving))

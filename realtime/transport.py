@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from realtime.codes import CloseCode
 from realtime.frames import Frame
+
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds that a close may wait for a client that does not read what was sent before it."""
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -20,8 +23,12 @@ class Transport(Protocol):
     To be used on the event loop of its connection alone.
     """
 
-    def send(self, frame: Frame) -> None:
-        """Take a frame for sending; a frame for a closing connection is dropped."""
+    def send(self, frame: Frame) -> bool:
+        """Take a frame for sending; a frame for a closing connection is dropped.
+
+        Returns True where it has left the process, and so has everything before it; where not,
+        `unsent` tells how much waits.
+        """
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close after what was sent before; later calls do nothing."""
@@ -44,10 +51,16 @@ class Transport(Protocol):
 
 class AsgiTransport:
     """Any ASGI server: one writer task awaits the server's `send`, so that a full client makes
-    its own frames wait and nobody else's."""
+    its own frames wait and nobody else's.
 
-    def __init__(self, send: Send) -> None:
+    A close waits likewise. Where the client does not let it out in time, `on_stuck` is called: an
+    application can only end then, for ASGI has no way to cut a connection.
+    """
+
+    def __init__(self, send: Send, on_stuck: Callable[[], object] = lambda: None) -> None:
         self._send = send
+        self._on_stuck = on_stuck
+        self._deadline: asyncio.TimerHandle | None = None
         self._queue: deque[Frame | tuple[CloseCode, str]] = deque()
         self._unsent = 0
         self._closing = False
@@ -55,12 +68,12 @@ class AsgiTransport:
         self._ready = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
 
-    def send(self, frame: Frame) -> None:
-        if self._closing:
-            return
-        self._unsent += len(frame.text)
-        self._queue.append(frame)
-        self._ready.set()
+    def send(self, frame: Frame) -> bool:
+        if not self._closing:
+            self._unsent += len(frame.wire)
+            self._queue.append(frame)
+            self._ready.set()
+        return False
 
     def close(self, code: CloseCode, reason: str) -> None:
         if self._closing:
@@ -68,6 +81,8 @@ class AsgiTransport:
         self._closing = True
         self._queue.append((code, reason))
         self._ready.set()
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(CLOSE_TIMEOUT, self._get_stuck)
 
     @property
     def unsent(self) -> int:
@@ -82,7 +97,8 @@ class AsgiTransport:
         return self._gone
 
     async def detach(self) -> None:
-        self._closing = self._gone = True
+        self._closing = True
+        self._be_gone()
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 
@@ -97,10 +113,10 @@ class AsgiTransport:
         try:
             if isinstance(item, Frame):
                 await self._send({"type": "websocket.send", "text": item.text})
-                self._unsent -= len(item.text)
+                self._unsent -= len(item.wire)
             else:
                 await self._write_close(*item)
-                self._gone = True
+                self._be_gone()
         except Exception:  # servers raise errors of their own for a client that has gone
             await self._give_up()
 
@@ -112,7 +128,16 @@ class AsgiTransport:
         self._unsent = 0
         with contextlib.suppress(Exception):
             await self._write_close(CloseCode.RESTARTING, "")
+        self._be_gone()
+
+    def _get_stuck(self) -> None:
+        self._be_gone()
+        self._on_stuck()
+
+    def _be_gone(self) -> None:
         self._gone = True
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     async def _write_close(self, code: CloseCode, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": int(code), "reason": reason})

@@ -19,7 +19,7 @@ from django.test import TransactionTestCase
 from tests.support.client import HubClient
 from tests.support.emptying import empty_quickly, flush_patiently
 from tests.support.environment import database_is_ours, database_kind
-from tests.support.hub import Hub
+from tests.support.hub import Hub, server
 from tests.support.redis import RedisServer
 from tests.support.require import require
 
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    packages = ("Django", "channels", "daphne")
+    packages = ("Django", "channels", server())
     versions = [f"{name} {version(name)}" for name in packages]
     return f"{database_kind()}, Python {platform.python_version()}, {', '.join(versions)}"
 
@@ -53,9 +53,12 @@ CONCERNS = {
 """The databases that a test is about, by a fixture it asks for: elsewhere it is no test at all, and
 hundreds of skips would hide the one that matters."""
 
+SERVER_CONCERNS = {"daphne_only": {"daphne"}}
+"""The servers that a test is about, likewise: what the hub does on them alone."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that are about other databases than the one of this run."""
+    """Leave out the tests that are about other databases, or servers, than those of this run."""
     others = [item for item in items if not _concerns(item)]
     if others:
         config.hook.pytest_deselected(items=others)
@@ -66,6 +69,8 @@ def _concerns(item: pytest.Item) -> bool:
     if item.get_closest_marker("postgresql") and database_kind() != "postgresql":
         return False
     asked = getattr(item, "fixturenames", ())
+    if not all(server() in SERVER_CONCERNS[name] for name in SERVER_CONCERNS.keys() & set(asked)):
+        return False
     return all(database_kind() in CONCERNS[name] for name in CONCERNS.keys() & set(asked))
 
 
@@ -98,6 +103,11 @@ def quick_teardown() -> Iterator[None]:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_quickly)
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_patiently)
         yield
+
+
+@pytest.fixture
+def daphne_only() -> None:
+    """Only run on Daphne."""
 
 
 @pytest.fixture
@@ -138,9 +148,9 @@ def start_hub(transactional_db: None, after_hubs: ExitStack, tmp_path: Path) -> 
     """
     hubs: list[Hub] = []
 
-    def start(**options: Any) -> Hub:
-        hubs.append(Hub(tmp_path / f"hub-{len(hubs)}.log", **options).start())
-        return hubs[-1]
+    def start(kind: type[Hub] = Hub, **options: Any) -> Hub:
+        hubs.append(kind(tmp_path / f"hub-{len(hubs)}.log", **options))
+        return hubs[-1].start()
 
     yield start
     for hub in hubs:

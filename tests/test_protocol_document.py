@@ -13,8 +13,8 @@ import pytest
 
 from realtime import errors, messages
 from realtime.codes import CloseCode
-from realtime.connection import _BATCH
 from realtime.errors import ErrorCode, wire_error
+from realtime.event_text import events_message
 from sync.errors import InvalidCursor, InvalidSince
 from tests.support.documents import headings, read, section, table
 from tests.support.named_tests import unheld
@@ -36,7 +36,7 @@ TAGGED = {
     if found.__struct_config__.tag
 }
 UNTAGGED = {name: found for name, found in STRUCTURES.items() if found not in TAGGED.values()}
-BATCH = json.loads(_BATCH.format(""))
+BATCH = json.loads(events_message([]))
 
 
 @cache

@@ -1,15 +1,24 @@
-"""SIGTERM and SIGINT of a plain Daphne: every client hears why and when to come back."""
+"""SIGTERM and SIGINT of a server: every client is told, and may come back to miss nothing.
+
+On Daphne the hub sees the stop: clients hear why and when to come back, and requests do not keep
+the process. On uvicorn it does not: clients are closed with 1012, and the process ends by the
+signal.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import pytest
 
+from realtime import connections
 from tests.support.channel import Eavesdropper
+from tests.support.hub import server
 from tests.support.loopback import HOST
 from tests.support.off_loop import eventually, off_loop
 from tests.support.slow_urls import ENTERED
@@ -28,18 +37,39 @@ def send(hub, number):
     return time.monotonic()
 
 
+class Leaving(NamedTuple):
+    """How a server stops."""
+
+    close_code: int
+    says_goodbye: bool
+    exit_code: Callable[[int], int]
+
+
+LEAVES = {
+    "daphne": Leaving(1001, True, lambda number: 0),
+    "uvicorn": Leaving(1012, False, lambda number: 0 if number == signal.SIGINT else -number),
+}[server()]
+
+
 async def is_sent_away(client):
-    """Assert that the client is told when to come back, and then closed with 1001."""
+    """Assert that the client is closed as the server does it; on Daphne it is told when to come
+    back."""
     code, reason = await client.wait_closed()
+    assert code == LEAVES.close_code
+    goodbyes = [message for message in client.received if message["type"] == "goodbye"]
+    if not LEAVES.says_goodbye:
+        assert goodbyes == []
+        return
     goodbye = client.received[-1]
-    assert (goodbye["type"], goodbye["code"], goodbye["reconnect"]) == ("goodbye", 1001, True)
+    assert goodbyes == [goodbye]
+    assert (goodbye["code"], goodbye["reconnect"]) == (1001, True)
     assert goodbye["retryAfterMs"] >= 0
-    assert (code, reason) == (1001, goodbye["reason"])
+    assert reason == goodbye["reason"]
 
 
-async def ends_well(hub, signalled):
+async def ends_well(hub, signalled, number=signal.SIGTERM):
     """Assert that the process ends by itself, without an error and soon after the signal."""
-    assert (await off_loop(hub.wait)).code == 0
+    assert (await off_loop(hub.wait)).code == LEAVES.exit_code(number)
     assert time.monotonic() - signalled < SECONDS_TO_END
     assert hub.complaint() == ""
 
@@ -67,8 +97,11 @@ async def test_every_client_hears_goodbye_and_is_closed_with_1001(hub, connect, 
     signalled = send(hub, number)
     for client in (*live, waiting):
         await is_sent_away(client)
-    await ends_well(hub, signalled)
-    assert len({client.received[-1]["retryAfterMs"] for client in live}) > 1, "all return at once"
+    await ends_well(hub, signalled, number)
+    if LEAVES.says_goodbye:
+        waits = {client.received[-1]["retryAfterMs"] for client in live}
+        assert len(waits) > 1, "all return at once"
+    assert await off_loop(connections) == [], "they are still said to be there"
 
 
 @signals
@@ -79,7 +112,7 @@ async def test_a_client_whose_handshake_has_just_happened_hears_goodbye_too(
     for _ in range(HANDSHAKES):
         signalled = send(hub, number)
         await is_sent_away(client)
-        await ends_well(hub, signalled)
+        await ends_well(hub, signalled, number)
         hub.start()
         await client.connect()
 
@@ -94,25 +127,27 @@ async def test_a_handshake_and_a_half_sent_request_do_not_spoil_the_goodbye(
         signalled = send(hub, number)
         await is_sent_away(live)
         await is_sent_away(fresh)
-        await ends_well(hub, signalled)
+        await ends_well(hub, signalled, number)
 
 
 @signals
 @pytest.mark.parametrize("kind", ["sync", "async"])
-async def test_requests_in_flight_do_not_keep_the_server(start_hub, connect, token, kind, number):
+async def test_requests_in_flight_do_not_keep_the_server(
+    daphne_only, start_hub, connect, token, kind, number
+):
     hub = start_hub(**varied(ROOT_URLCONF="tests.support.slow_urls"))
     client = await (await connect(hub, token=token)).join()
     async with request(hub, get(f"/slow/{kind}/")) as answer:
         await client.expect("event", event=ENTERED, data=kind)
         signalled = send(hub, number)
         await is_sent_away(client)
-        await ends_well(hub, signalled)
+        await ends_well(hub, signalled, number)
         assert b"late" not in await answer.read()
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_a_request_in_flight_does_not_keep_a_server_without_clients(
-    start_hub, connect, redis_server, kind
+    daphne_only, start_hub, connect, redis_server, kind
 ):
     hub = start_hub(redis_url=redis_server.url, **varied(ROOT_URLCONF="tests.support.slow_urls"))
     with Eavesdropper(redis_server) as ear:

@@ -47,10 +47,11 @@ class RecordingTransport:
         """What the client was sent, decoded."""
         return [json.loads(frame.text) for frame in self.frames]
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> bool:
         if self.closed is None:
             self.frames.append(frame)
             self._news.set()
+        return not self.unsent
 
     def close(self, code: CloseCode, reason: str) -> None:
         self.closed = self.closed or (code, reason)
@@ -80,18 +81,19 @@ class FailingTransport(RecordingTransport):
 
     is_broken = True
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> bool:
         if self.is_broken:
             raise OSError("the socket is broken")
-        super().send(frame)
+        return super().send(frame)
 
 
 class FillingTransport(RecordingTransport):
     """A transport to a client that does not read: all that it is given stays unsent."""
 
-    def send(self, frame: Frame) -> None:
+    def send(self, frame: Frame) -> bool:
         super().send(frame)
         self.unsent += len(frame.text)
+        return False
 
 
 SOMEBODY = SimpleNamespace(pk="somebody")

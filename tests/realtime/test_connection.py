@@ -17,8 +17,8 @@ from hypothesis.stateful import (
 
 from realtime.codes import CloseCode
 from realtime.conf import Conf
-from realtime.connection import BATCH_BYTES
 from realtime.frames import Frame
+from realtime.share import BATCH_BYTES
 from tests.realtime.doubles import FillingTransport, connection_of, live_event, position
 
 

@@ -15,9 +15,8 @@ from realtime.database import for_relay
 from realtime.frames import Frame
 from realtime.refreshing import refresh
 from realtime.relay import local_relays, relay
-from sync.cursor import Position
 from sync.models import LogHead, new_epoch
-from sync.reading import Tail, tail
+from sync.reading import tail
 from tests.realtime.doubles import FailingTransport, connection_of
 from tests.support.off_loop import off_loop
 from tests.testapp.models import Memo, Team
@@ -111,16 +110,6 @@ async def test_changes_arrive_in_the_order_of_the_log_whatever_the_batch(running
     await create(*names)
     await running.refresh()
     assert titles(connection) == names
-
-
-async def test_a_wait_ends_where_the_log_ended_however_much_comes_after():
-    def look(seq, end, *, is_published=True):
-        return Tail([], Position("epoch", seq), Position("epoch", end), is_published)
-
-    waiter = relay_module._Waiter(asyncio.get_running_loop().create_future())
-    looks = (look(2, 4, is_published=False), look(4, 9), look(6, 20), look(9, 30))
-    assert [waiter.is_served(one) for one in looks] == [False, False, False, True]
-    assert waiter.future.result().seq == 9
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -357,7 +346,6 @@ async def test_a_relay_that_stopped_starts_anew_at_the_end_of_the_log():
     async with relay() as again:
         connection = joined(again)
         await again.refresh()
-        connection.position = again.position
         await create("after")
         await again.refresh()
         assert titles(connection) == ["after"]

@@ -30,17 +30,24 @@ def retry_times(connections):
 
 
 async def test_each_client_is_told_to_come_back_at_a_time_of_its_own(watched, settings):
-    settings.REALTIME = {"RETRY_AFTER": (1.0, 2.0)}
+    settings.REALTIME = {"RETRY_AFTER": (1.0, 2.0), "RETRY_AFTER_PER_CONNECTION": 0.002}
     times = retry_times(watched(50))
     assert len(set(times)) > 25
     assert all(1000 <= time <= 2000 + 50 * 2 for time in times)
 
 
 async def test_many_clients_are_spread_over_a_longer_time(watched, settings):
-    settings.REALTIME = {"RETRY_AFTER": (0.0, 0.001)}
-    times = retry_times(watched(2000))
-    assert max(times) > 2000
-    assert min(times) < 2000
+    settings.REALTIME = {"RETRY_AFTER": (0.0, 0.001), "RETRY_AFTER_PER_CONNECTION": 0.01}
+    times = retry_times(watched(1000))
+    assert max(times) > 5000
+    assert min(times) < 5000
+
+
+def test_the_time_that_goodbyes_take_is_a_part_of_the_spread(settings):
+    settings.REALTIME = {"RETRY_AFTER": (1.0, 2.0), "RETRY_AFTER_PER_CONNECTION": 0.01}
+    assert shutdown.spread_of(1000) == (1.0, 12.0)
+    assert shutdown.spread_of(1000, lasts=4.0) == (1.0, 8.0)
+    assert shutdown.spread_of(1000, lasts=60.0) == (1.0, 2.0)
 
 
 async def test_who_has_left_is_not_kept_for_the_goodbye():

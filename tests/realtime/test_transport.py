@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import functools
 
 import pytest
 import pytest_asyncio
+from twisted.internet import tcp, unix
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from realtime import daphne
+from realtime import daphne, transport
 from realtime.codes import CloseCode
-from realtime.daphne import DaphneTransport, transport_for
+from realtime.daphne import DaphneTransport, SocketTransport, transport_for
 from realtime.frames import Frame
 from realtime.transport import AsgiTransport
-from tests.realtime.wires import AsgiWire, DaphneWire, settled
+from tests.realtime.strict_frames import parse
+from tests.realtime.wires import AsgiWire, DaphneWire, ListSocket, PlainSocket, settled
 
 
 @pytest_asyncio.fixture
@@ -24,14 +29,28 @@ async def asgi_wire():
 
 @pytest_asyncio.fixture
 async def daphne_wire():
+    """Daphne on something that is no plain socket."""
+    wire = await DaphneWire(ListSocket()).open()
+    yield wire
+    await wire.end()
+
+
+@pytest_asyncio.fixture
+async def socket_wire():
     wire = await DaphneWire().open()
     yield wire
     await wire.end()
 
 
-@pytest.fixture(params=["asgi", "daphne"])
+@pytest.fixture(params=["asgi", "daphne", "socket"])
 def wire(request):
     """Each wire in turn: the tests that take it are the contract."""
+    return request.getfixturevalue(f"{request.param}_wire")
+
+
+@pytest.fixture(params=["daphne", "socket"])
+def either_daphne(request):
+    """Daphne with each way of writing."""
     return request.getfixturevalue(f"{request.param}_wire")
 
 
@@ -110,6 +129,24 @@ async def test_unsent_counts_what_the_client_has_not_read_and_only_that(wire):
     assert wire.transport.unsent == 0
 
 
+async def test_a_frame_that_is_said_to_have_left_has_and_so_have_those_before_it(wire):
+    assert wire.transport.send(Frame("a")) is (wire.transport.unsent == 0)
+    await wire.flow()
+    wire.stall()
+    assert not wire.transport.send(Frame("b"))
+    assert not wire.transport.send(Frame("c"))
+    assert wire.transport.unsent > 0
+    await wire.flow()
+    assert wire.transport.send(Frame("d")) is (wire.transport.unsent == 0)
+
+
+async def test_unsent_counts_bytes_and_not_characters(wire):
+    wire.stall()
+    send(wire, "😀" * 1000)
+    await settled()
+    assert 4000 <= wire.transport.unsent <= 4020
+
+
 async def test_a_client_is_gone_only_when_it_has_everything_and_the_close(wire):
     wire.stall()
     send(wire, "a")
@@ -146,7 +183,7 @@ async def test_a_send_that_raises_is_not_the_senders_problem(wire):
     await wire.flow()
     wire.break_sending()
     send(wire, "b")
-    await settled()
+    await wire.flow()
     assert wire.transport.is_closing
     send(wire, "c")
     wire.transport.close(CloseCode.SLOW, "Slow.")
@@ -179,25 +216,87 @@ async def test_a_detached_transport_sends_nothing_more(wire):
     await wire.transport.detach()
 
 
-async def test_a_reason_that_is_too_long_for_a_close_frame_is_cut_between_characters(daphne_wire):
-    daphne_wire.transport.close(CloseCode.SLOW, "ü" * 100)
-    await daphne_wire.flow()
-    assert daphne_wire.closed == (4001, "ü" * 61)
+async def test_a_reason_that_is_too_long_for_a_close_frame_is_cut_between_characters(
+    either_daphne,
+):
+    either_daphne.transport.close(CloseCode.SLOW, "ü" * 100)
+    await either_daphne.flow()
+    assert either_daphne.closed == (4001, "ü" * 61)
 
 
-async def test_daphne_drops_a_client_that_cannot_be_sent_to(daphne_wire):
-    daphne_wire.break_sending()
-    send(daphne_wire, "a")
-    assert daphne_wire.socket.is_cut
+async def test_daphne_drops_a_client_that_cannot_be_sent_to(either_daphne):
+    either_daphne.break_sending()
+    send(either_daphne, "a")
+    await either_daphne.flow()
+    assert either_daphne.socket.is_cut
 
 
-async def test_a_close_of_the_client_ends_sending(daphne_wire):
-    daphne_wire._client.send_close(1000)
-    daphne_wire.protocol.dataReceived(b"".join(daphne_wire._client.data_to_send()))
-    send(daphne_wire, "late")
-    await daphne_wire.flow()
-    assert daphne_wire.texts == []
-    assert daphne_wire.transport.is_closing
+async def test_a_close_of_the_client_ends_sending(either_daphne):
+    either_daphne._client.send_close(1000)
+    either_daphne.receive(b"".join(either_daphne._client.data_to_send()))
+    send(either_daphne, "late")
+    await either_daphne.flow()
+    assert either_daphne.texts == []
+    assert either_daphne.transport.is_closing
+
+
+async def test_a_frame_is_on_the_socket_when_send_returns(socket_wire):
+    frame = Frame("a")
+    assert socket_wire.transport.send(frame)
+    assert socket_wire.socket.taken == frame.wire
+
+
+async def test_a_frame_waits_behind_what_the_server_has_yet_to_write(socket_wire):
+    socket_wire.protocol.sendPing(b"first")
+    assert not socket_wire.transport.send(Frame("second"))
+    assert socket_wire.socket.taken == b""
+    frames, _ = parse(socket_wire.socket.flush())
+    assert [frame.payload for frame in frames] == [b"first", b"second"]
+
+
+async def test_a_ping_waits_behind_the_rest_of_a_frame(socket_wire):
+    socket_wire.socket.room = lambda size: min(size, 3)
+    assert not socket_wire.transport.send(Frame("first"))
+    socket_wire.protocol.sendPing(b"second")
+    frames, _ = parse(socket_wire.socket.flush())
+    assert [frame.payload for frame in frames] == [b"first", b"second"]
+
+
+async def test_a_socket_that_breaks_ends_the_connection_as_daphne_would_end_it(socket_wire):
+    socket_wire.socket.error = BrokenPipeError(errno.EPIPE, "Broken pipe")
+    assert not socket_wire.transport.send(Frame("a"))
+    assert not socket_wire.transport.is_gone
+    socket_wire.socket.flush()
+    assert socket_wire.transport.is_gone
+    await settled()
+    assert socket_wire.has_ended
+
+
+async def test_an_error_of_twisted_itself_drops_the_client(socket_wire):
+    def write(data):
+        raise TypeError("not bytes")
+
+    socket_wire.socket.reads = False
+    socket_wire.socket.transport().write = write
+    assert not socket_wire.transport.send(Frame("a"))
+    assert socket_wire.socket.is_cut
+    assert socket_wire.transport.is_closing
+
+
+async def test_a_close_that_a_client_does_not_let_out_ends_its_application(monkeypatch, asgi_wire):
+    monkeypatch.setattr(transport, "CLOSE_TIMEOUT", 0.01)
+    asgi_wire.stall()
+    send(asgi_wire, "a")
+    asgi_wire.transport.close(CloseCode.SLOW, "Slow.")
+    await asyncio.wait_for(asgi_wire.is_stuck.wait(), 20)
+    assert asgi_wire.transport.is_gone
+
+
+async def test_a_close_that_has_left_ends_nothing(monkeypatch, asgi_wire):
+    asgi_wire.transport.close(CloseCode.SLOW, "Slow.")
+    await asgi_wire.flow()
+    assert asgi_wire.transport.is_gone
+    assert asgi_wire.transport._deadline.cancelled()
 
 
 async def test_a_client_whose_message_the_server_refuses_is_closed_and_not_left_deaf():
@@ -217,7 +316,39 @@ async def test_a_client_whose_message_the_server_refuses_is_closed_and_not_left_
 
 
 async def test_daphnes_own_send_is_recognised(daphne_wire):
-    assert isinstance(daphne_wire.transport, DaphneTransport)
+    assert type(daphne_wire.transport) is DaphneTransport
+
+
+@pytest.mark.parametrize("server", [tcp.Server, unix.Server], ids=["TCP", "Unix"])
+async def test_a_plain_socket_is_recognised(server):
+    wire = await DaphneWire(PlainSocket(server)).open()
+    assert type(wire.transport) is SocketTransport
+    send(wire, "a")
+    await wire.flow()
+    assert wire.texts == ["a"]
+    await wire.end()
+
+
+async def test_tls_between_daphne_and_the_socket_is_recognised(socket_wire):
+    """Its protocol passes on every question to the transport below, so it looks like that one."""
+    tls = TLSMemoryBIOProtocol(None, socket_wire.protocol, _connectWrapped=False)
+    tls.transport = socket_wire.socket.transport()
+    socket_wire.protocol.transport = tls
+    assert tls.socket is socket_wire.socket
+    assert type(transport_for(socket_wire.send)) is DaphneTransport
+
+
+async def test_tls_in_the_connection_itself_is_recognised(socket_wire):
+    socket_wire.socket.transport().TLS = True
+    assert type(transport_for(socket_wire.send)) is DaphneTransport
+
+
+async def test_a_connection_that_is_more_than_a_plain_socket_is_recognised(socket_wire):
+    class Compressing(tcp.Server):
+        """Somebody's own transport, which may write otherwise."""
+
+    socket_wire.socket.transport().__class__ = Compressing
+    assert type(transport_for(socket_wire.send)) is DaphneTransport
 
 
 def wrapped(send):

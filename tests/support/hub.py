@@ -1,7 +1,9 @@
-"""A real Daphne process that serves the hub on the test database."""
+"""A real server process that serves the hub on the test database: Daphne, or uvicorn where
+`HUB_TEST_SERVER` says so."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,7 +18,10 @@ from tests.support.guardian import guardian
 from tests.support.loopback import HOST, ServerFailed, wait_until_ready
 
 APPLICATION = "hubproject.asgi:application"
-LISTENING = re.compile(rf"Listening on TCP address {re.escape(HOST)}:(\d+)")
+VARIABLE = "HUB_TEST_SERVER"
+LISTENING = re.compile(
+    rf"(?:Listening on TCP address |Uvicorn running on http://){re.escape(HOST)}:(\d+)"
+)
 LOGGED = re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ ([\w.]+): ")
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 STOP_SECONDS = 30
@@ -29,8 +34,21 @@ class Ended(NamedTuple):
     seconds: float
 
 
+def server() -> str:
+    """Return the name of the server that hubs run on."""
+    name = os.environ.get(VARIABLE, "daphne")
+    assert name in COMMANDS, f"{VARIABLE} is one of {', '.join(COMMANDS)}"
+    return name
+
+
+COMMANDS = {"daphne": ("-b", "-p"), "uvicorn": ("--host", "--port")}
+"""The modules that serve, and how each takes its address and its port."""
+
+
 class Hub:
     """One server process; it listens once `start` has returned, on the same port ever after."""
+
+    listening = LISTENING
 
     def __init__(
         self,
@@ -68,13 +86,12 @@ class Hub:
         return self._running().pid
 
     def start(self) -> Self:
-        """Run Daphne; returns when it listens, and after a stop it listens on the same port."""
+        """Run the server; returns when it listens, and after a stop it listens on the same port."""
         assert self._process is None, "this hub runs already"
-        daphne = [sys.executable, "-m", "daphne", "-b", HOST, "-p", str(self.port)]
         with self.log.open("ab") as log:
             start = log.tell()
             self._process = subprocess.Popen(
-                [*daphne, *self._command],
+                self._arguments(),
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -85,7 +102,7 @@ class Hub:
         guardian().watch(self._process)
         try:
             self.port = wait_until_ready(
-                "Daphne", self._process, lambda: self._listening_port(start), self.log_text
+                server(), self._process, lambda: self._listening_port(start), self.log_text
             )
         except ServerFailed:
             self.kill()
@@ -105,7 +122,7 @@ class Hub:
         except subprocess.TimeoutExpired:
             self.kill()
             raise ServerFailed(
-                f"Daphne did not end within {STOP_SECONDS} s:\n{self.log_text()}"
+                f"The server did not end within {STOP_SECONDS} s:\n{self.log_text()}"
             ) from None
         self._forget()
         return Ended(code, time.monotonic() - started)
@@ -149,6 +166,11 @@ class Hub:
     def __exit__(self, *exc: object) -> None:
         self.kill()
 
+    def _arguments(self) -> list[str]:
+        host, port = COMMANDS[server()]
+        serve = [sys.executable, "-m", server(), host, HOST, port, str(self.port)]
+        return [*serve, *self._command]
+
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "this hub does not run"
         return self._process
@@ -160,7 +182,7 @@ class Hub:
     def _listening_port(self, start: int) -> int | None:
         with self.log.open("rb") as log:
             log.seek(start)
-            found = LISTENING.search(log.read().decode(errors="replace"))
+            found = self.listening.search(log.read().decode(errors="replace"))
         return int(found[1]) if found else None
 
 

@@ -224,7 +224,7 @@ class Connection(Hearing):
         if self.behind or (self.is_held and self.is_full):
             return
         try:
-            is_all_out = self.transport.send(frame)  # type: ignore[func-returns-value]
+            is_all_out = self.transport.send(frame)
             if is_all_out or self.is_held or not self.is_full:
                 return
         except Exception:

@@ -8,9 +8,8 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
-from realtime import catchup, rights
+from realtime import catchup, confirming
 from realtime.connection import Connection, Identity
-from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import EndsConnection, Forbidden, Revoked
 from realtime.frames import Frame
@@ -18,7 +17,8 @@ from realtime.grants import Grant
 from realtime.messages import Audiences, encode
 from realtime.relay import Relay
 from realtime.requests import NOT_YOURS, Start
-from realtime.rights_history import Difference, difference
+from realtime.rights_history import Difference, differences
+from realtime.together import together
 
 Job = Callable[[], Any]
 
@@ -35,7 +35,7 @@ class Access:
         self._connection = connection
         self._queue = queue
         self._answered = 0
-        connection.confirm = rights.confirmed
+        connection.confirm = confirming.confirm
         connection.on_confirmed = self.apply
 
     def apply(self, confirmed: Identity | EndsConnection, question: int) -> None:
@@ -65,7 +65,7 @@ class Access:
         identity = self._connection.identity
         assert identity is not None, "only who has a user has rights"
         question = self._connection.ask()
-        self.apply(await in_database(self._connection.confirm, identity), question)
+        self.apply(await self._connection.confirm(identity), question)
 
     async def switch(self, grant: Grant) -> None:
         """Go on with another credential of the same user.
@@ -77,7 +77,7 @@ class Access:
         connection.identity = dataclasses.replace(connection.identity, grant=grant)
         connection.confirmed_at = 0.0  # due at once, should the next line fail
         question = self._answered = connection.ask()
-        self.apply(await in_database(connection.confirm, connection.identity), question)
+        self.apply(await connection.confirm(connection.identity), question)
 
     async def authorise(self, asked: Iterable[str] | None) -> None:
         """Raise `Forbidden` unless all asked audiences may be heard; rights that were gained just
@@ -97,7 +97,8 @@ class Access:
             return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
-        found = await in_database(difference, connection.identity.user, permitted, start)
+        asked = (connection.identity.user, permitted, start)
+        found = await together(differences, asked, lambda: not connection.transport.is_closing)
         if connection.permitted != permitted:  # what was gained meanwhile must not be forgotten
             return await self.made_up(start, held)
         return found

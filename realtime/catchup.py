@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from realtime.composing import PageText
 from realtime.connection import Connection
-from realtime.encoding import sync_response
 from realtime.errors import Forbidden
 from realtime.paging import (
     drained,
@@ -20,7 +20,6 @@ from realtime.paging import (
 from realtime.relay import Relay
 from realtime.requests import NOT_YOURS, Request, Start
 from sync.cursor import Position
-from sync.reading import Page
 
 
 async def answer(relay: Relay, connection: Connection, request: Request) -> None:
@@ -42,7 +41,7 @@ async def answer(relay: Relay, connection: Connection, request: Request) -> None
     except Exception:
         await let_go(relay, connection, upto)
         raise
-    connection.send(sync_response(page, request.id))
+    connection.send(page.answer(request.id))
     is_snapshot = page.position.floor is not None
     unfinished = (page.position, request.tables, request.audiences)
     connection.unfinished = unfinished if is_snapshot else None
@@ -148,7 +147,7 @@ async def _is_even(relay: Relay, connection: Connection) -> bool:
     return False
 
 
-async def _asked_page(connection: Connection, request: Request, upto: Position) -> Page:
+async def _asked_page(connection: Connection, request: Request, upto: Position) -> PageText:
     def asked() -> frozenset[str]:
         if request.audiences is None:
             return connection.audiences
@@ -161,6 +160,7 @@ async def _asked_page(connection: Connection, request: Request, upto: Position) 
         request.start,
         upto,
         asked,
+        lambda: True,
         limit=request.limit,
         tables=request.tables,
         without=connection.audiences - asked(),

@@ -46,8 +46,14 @@ class Conf:
     SYNC_COST_BURST: float = 10_000.0
     """What a connection may spend on pages at once, before `SYNC_COST_RATE` holds."""
     MAX_CATCHUPS: int | None = 3
-    """Pages that one process reads at once, the rest in turn; fewer than `DATABASE_THREADS`, so
-    that one thread is left for those who arrive. 0 or None for any number."""
+    """Pages that one process reads at once, and look-ups of rights for them, the rest in turn;
+    fewer than `DATABASE_THREADS`, so that one thread is left for those who arrive. 0 or None for
+    any number."""
+    SHARED_PAGES_BYTES: int = 16 * 1024 * 1024
+    """Memory of one process for pages that were read and are kept for others that ask for the same;
+    0 keeps none."""
+    SHARED_PAGES_TIME: float = 5.0
+    """How long such a page is kept; 0 keeps none."""
     MAX_HELD_EVENTS: int = 1000
     """Events kept for a connection while it catches up; beyond it, it catches up again."""
     MAX_UNSENT_BYTES: int = 512 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 __all__ = ["Connection", "Identity", "Names"]
+
+
+async def _unchanged(identity: Identity) -> Identity:
+    return identity
 
 
 class Connection(Hearing):
@@ -66,8 +70,8 @@ class Connection(Hearing):
         """Called when live messages stop, to have the client caught up once it reads again."""
         self.on_identity: Callable[[], None] = lambda: None
         """Called when what was granted to the client has been looked up."""
-        self.confirm: Callable[[Identity], Any] = lambda identity: identity
-        """Looks up, on a database thread, who is connected as it is now."""
+        self.confirm: Callable[[Identity], Awaitable[Any]] = _unchanged
+        """Looks up who is connected as it is now."""
         self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None
         """Called with what `confirm` has found, and the question it answers."""
         self._questions = 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-import functools
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router
@@ -31,18 +32,38 @@ def is_device_token(token: str) -> bool:
 
 def device_of_token(token: str) -> Device:
     """Return the device of a token, or raise `BadToken`, the same for whatever reason."""
-    return _found(token)[0]
+    return _checked(_devices().filter(prefix=_prefix(token)).first(), token)[0]
 
 
 def device_grant(token: str) -> Grant:
     """Return what a device token grants, or raise `BadToken`, the same for whatever reason."""
-    return _granted(*_found(token), token_hash(token))
+    (found,) = device_grants([token])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
-def _found(token: str) -> tuple[Device, datetime.datetime | None]:
+def device_grants(tokens: Sequence[str]) -> list[Grant | Exception]:
+    """Return for each token what `device_grant` returns or raises, by one query; each is compared
+    as if it had come alone."""
+    prefixes = {token: _prefix(token) for token in tokens}
+    devices = {row.prefix: row for row in _devices().filter(prefix__in=set(prefixes.values()))}
+    return [_grant_or_error(devices.get(prefixes[token]), token) for token in tokens]
+
+
+def _grant_or_error(device: Device | None, token: str) -> Grant | Exception:
+    try:
+        return _granted(*_checked(device, token), token_hash(token))
+    except BadToken as error:
+        return error
+
+
+def _prefix(token: str) -> str:
     match = _TOKEN.fullmatch(token)
-    prefix = match[1] if match else ""
-    device = _devices().filter(prefix=prefix).first()
+    return match[1] if match else ""
+
+
+def _checked(device: Device | None, token: str) -> tuple[Device, datetime.datetime | None]:
     try:
         expires_at = _end(device, token_hash(token))
     except EndsConnection:
@@ -52,16 +73,37 @@ def _found(token: str) -> tuple[Device, datetime.datetime | None]:
 
 
 def _granted(device: Device, expires_at: datetime.datetime | None, given: str) -> Grant:
-    again = functools.partial(_renew, device.pk, device.user_id, given)
+    again = _Renewal(device.pk, device.user_id, given)
     audiences = frozenset(device.audiences) or None
     return Grant(device.user, again, expires_at, audiences, device.pk)
 
 
-def _renew(device_pk: int, user_pk: Any, given: str) -> Grant:
-    device = _devices().filter(pk=device_pk).first()
-    if device is None or device.user_id != user_pk:
-        raise revoked()
-    return _granted(device, _end(device, given), given)
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Renewal:
+    """Looks at a device again; many of them in one query."""
+
+    device_pk: int
+    user_pk: Any
+    given: str = dataclasses.field(repr=False)
+
+    def __call__(self) -> Grant:
+        return self._of(_devices().filter(pk=self.device_pk).first())
+
+    @staticmethod
+    def together(renewals: Sequence[_Renewal]) -> list[Grant | Exception]:
+        found = {one.pk: one for one in _devices().filter(pk__in={r.device_pk for r in renewals})}
+        answers: list[Grant | Exception] = []
+        for renewal in renewals:
+            try:
+                answers.append(renewal._of(found.get(renewal.device_pk)))
+            except EndsConnection as error:
+                answers.append(error)
+        return answers
+
+    def _of(self, device: Device | None) -> Grant:
+        if device is None or device.user_id != self.user_pk:
+            raise revoked()
+        return _granted(device, _end(device, self.given), self.given)
 
 
 def _devices() -> QuerySet[Device]:

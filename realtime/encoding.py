@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -12,11 +11,10 @@ from msgspec import UNSET
 
 from realtime.event_text import EventText
 from realtime.frames import Frame
-from realtime.messages import Change, SyncResponse, encode, given
+from realtime.messages import Change, given
 from sync import codec
 from sync.cursor import Position
 from sync.models import SyncLog
-from sync.reading import Page
 
 
 class LiveEvent:
@@ -62,33 +60,6 @@ def change(entry: SyncLog, cursor: str | None) -> Change:
         transaction=str(entry.transaction),
         origin=given(entry.client_id or None),
         cause=given(entry.cause or None),
-    )
-
-
-def sync_response(
-    page: Page,
-    request_id: str | int | None = None,
-    *,
-    with_cursor: bool = True,
-    audiences: Collection[str] | None = None,
-) -> Frame:
-    """Return a page as the answer to a request; `audiences` says of whom alone it is."""
-    epoch = page.position.epoch
-    return Frame(
-        encode(
-            SyncResponse(
-                changes=[
-                    change(row, Position.of_entry(epoch, row).cursor if with_cursor else None)
-                    for row in page.changes
-                ],
-                sync_timestamp=timestamp(page.position.published_at),
-                cursor=page.position.cursor if with_cursor else UNSET,
-                has_more=page.has_more,
-                reset=page.reset or UNSET,
-                audiences=UNSET if audiences is None else sorted(audiences),
-                id=given(request_id),
-            )
-        )
     )
 
 

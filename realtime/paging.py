@@ -10,21 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from realtime.codes import CloseCode
+from realtime.composing import PageText
 from realtime.conf import conf
-from realtime.connection import Connection
-from realtime.database import in_database
-from realtime.encoding import sync_response
+from realtime.connection import Connection, Identity
 from realtime.errors import EndsConnection
-from realtime.gate import catchup_gate
 from realtime.relay import Relay
 from realtime.requests import Start
+from realtime.sharing import Asked, shared_pages
 from sync.cursor import Position
-from sync.reading import Page, changes_since
 
 DRAIN_POLL: Final = 0.1
 """Seconds between looks at the unsent bytes of a connection that has to drain."""
@@ -49,16 +46,15 @@ async def send_pages(
     """
     while not connection.transport.is_closing:
         if is_anew:
-            (page, upto), is_anew = await _anew(relay, connection), False
+            (page, upto), is_anew = await _anew(relay, connection, with_cursor), False
         else:
-            page = await _page(connection, start, upto, without)
+            page = await _page(connection, start, upto, without, with_cursor)
         if page.reset and start is not None:
             # Perhaps because the relay itself had fallen below the horizon.
             await relay.refresh()
-            (page, upto), without = await _anew(relay, connection), frozenset()
+            (page, upto), without = await _anew(relay, connection, with_cursor), frozenset()
         connection.caught_up = with_cursor and not page.has_more
-        is_entitled = with_cursor and not connection.is_due
-        connection.send(sync_response(page, with_cursor=is_entitled))
+        connection.send(page.frame())
         start = page.position
         if page.has_more:
             if not await drained(connection):
@@ -69,13 +65,15 @@ async def send_pages(
             upto, without = hold(relay, connection), frozenset()
 
 
-async def _anew(relay: Relay, connection: Connection) -> tuple[Page, Position]:
+async def _anew(
+    relay: Relay, connection: Connection, with_cursor: bool
+) -> tuple[PageText, Position]:
     """Read the first page of everything that may be heard, also of what is gained meanwhile: a
     client that starts anew holds all that it was told of. Return where the pages end as well."""
     while True:
         hear_all(connection)
         upto = hold(relay, connection)  # again: of what was not heard yet, nothing was held
-        page = await _page(connection, None, upto, frozenset())
+        page = await _page(connection, None, upto, frozenset(), with_cursor)
         if not connection.gaining:
             return dataclasses.replace(page, reset=True), upto
 
@@ -91,14 +89,14 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
 
     start: Start = None
     while not connection.transport.is_closing:
-        page = await read(connection, start, upto, heard, tables=connection.tables)
+        page = await read(connection, start, upto, heard, lambda: False, tables=connection.tables)
         if page.reset:
             return False
         # The last page says what the client holds: not what was lost, even if it was gained again.
         audiences &= connection.audiences
         if not audiences:
             return True
-        connection.send(sync_response(page, with_cursor=False, audiences=audiences))
+        connection.send(page.frame(audiences))
         if not page.has_more or not await drained(connection):
             return True
         start = page.position
@@ -106,13 +104,18 @@ async def send_snapshot(connection: Connection, audiences: frozenset[str], upto:
 
 
 async def _page(
-    connection: Connection, start: Start, upto: Position, without: frozenset[str]
-) -> Page:
+    connection: Connection,
+    start: Start,
+    upto: Position,
+    without: frozenset[str],
+    with_cursor: bool,
+) -> PageText:
     return await read(
         connection,
         start,
         upto,
         lambda: connection.audiences - without,
+        lambda: with_cursor and not connection.is_due,
         tables=connection.tables,
         without=without,
     )
@@ -123,43 +126,46 @@ async def read(
     start: Start,
     upto: Position,
     audiences: Callable[[], frozenset[str]],
+    is_entitled: Callable[[], bool],
     *,
     limit: int | None = None,
     tables: frozenset[str] | None = None,
     without: frozenset[str] = frozenset(),
-) -> Page:
+) -> PageText:
     """Read a page that holds nothing the connection may not hear: rights are looked up after the
-    reading, and where some were lost, the page is read anew. So it is where the client was told
-    meanwhile to forget what it asked for."""
+    reading, whoever it was for, and where some were lost, the page is read anew. So it is where the
+    client was told meanwhile to forget what it asked for, or is not entitled to cursors any more.
+    """
     while True:
-        asked, question = audiences(), connection.ask()
-        sent = without & connection.audiences
-        reading = functools.partial(
-            in_database,
-            _page_and_rights,
-            connection,
-            start,
-            asked,
-            limit=limit,
-            tables=tables,
-            upto=upto,
-            heard=asked | sent,
+        asked, with_cursor = audiences(), is_entitled()
+        heard = asked | without & connection.audiences
+        page = await shared_pages().read(
+            Asked(start, asked, heard, tables, limit, upto, with_cursor)
         )
-        page, confirmed = await catchup_gate().run(reading)
-        connection.budget.charge(len(page.changes))
-        connection.on_confirmed(confirmed, question)
-        if isinstance(confirmed, EndsConnection):
+        connection.budget.charge(page.count)
+        may_hear = await _confirmed(connection)
+        if may_hear is None:
             continue  # a newer answer counts: a former token has ended
-        # Its own answer counts as well: a newer one may be from before the page was read.
-        may_hear = connection.permitted & confirmed.audiences
-        if asked | sent <= may_hear and asked <= audiences():
+        if heard <= may_hear and asked <= audiences() and with_cursor <= is_entitled():
             return page
 
 
-def _page_and_rights(connection: Connection, *asked: Any, **limits: Any) -> tuple[Page, Any]:
-    page = changes_since(*asked, **limits)
+async def _confirmed(connection: Connection) -> frozenset[str] | None:
+    """Look the connection's rights up now, and return what it may hear by all that is known; None
+    where what was looked up has ended, and something newer is known."""
+    question = connection.ask()
+    confirmed = await _looked_up(connection)
+    connection.on_confirmed(confirmed, question)
+    if isinstance(confirmed, EndsConnection):
+        return None
+    # Its own answer counts as well: a newer one may be from before the page was read.
+    return connection.permitted & confirmed.audiences
+
+
+async def _looked_up(connection: Connection) -> Identity | EndsConnection:
     assert connection.identity is not None, "only who has a user is sent pages"
-    return page, connection.confirm(connection.identity)
+    found: Identity | EndsConnection = await connection.confirm(connection.identity)
+    return found
 
 
 async def let_go(relay: Relay, connection: Connection, upto: Position) -> None:

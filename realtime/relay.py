@@ -29,10 +29,14 @@ from realtime.notices import Notices
 from realtime.seen import Seen
 from realtime.waiting import Waiter
 from sync.cursor import Position
+from sync.filling import OVERHEAD
 from sync.models import SyncLog
-from sync.reading import ENTRY_OVERHEAD, Tail, tail
+from sync.reading import Tail, tail
 
 logger = logging.getLogger(__name__)
+
+ENTRY_OVERHEAD: Final = 400
+"""Bytes that a change takes on the wire besides its data, about."""
 
 PART_BYTES: Final = 256 * 1024
 """Bytes of changes, about, that are handed to connections before the server may write them: half of
@@ -225,7 +229,7 @@ def _parts(read: Tail) -> Iterator[Tail]:
     size = 0
     for entry in read.entries:
         entries.append(entry)
-        size += len(entry.data) + ENTRY_OVERHEAD
+        size += len(entry.data) + OVERHEAD
         if size > PART_BYTES:
             yield Tail(entries, Position.of_entry(read.position.epoch, entry), read.end)
             entries, size = [], 0

@@ -12,6 +12,7 @@ from sync.errors import InvalidCursor, InvalidSince
 
 if TYPE_CHECKING:
     from sync.models import LogHead, SyncLog
+    from sync.rows import Entry
 
 _NUMBER: Final = "(0|[1-9][0-9]{0,17})"
 _CURSOR: Final = re.compile(
@@ -64,13 +65,13 @@ class Position:
         return cls(head.epoch, head.seq, _tag(head.transaction), head.published_at)
 
     @classmethod
-    def of_entry(cls, epoch: str, entry: SyncLog) -> Position:
+    def of_entry(cls, epoch: str, entry: SyncLog | Entry) -> Position:
         """Return the position right behind a published entry."""
         assert entry.seq is not None, "only a published entry has a position"
         return cls(epoch, entry.seq, _tag(entry.transaction), entry.published_at)
 
     @classmethod
-    def between_pages(cls, end: Position, entry: SyncLog, floor: int) -> Position:
+    def between_pages(cls, end: Position, entry: SyncLog | Entry, floor: int) -> Position:
         """Return the position behind a page's last entry, where more follows up to `end`.
 
         `floor` is where the deletes begin that the pages to come have to tell.

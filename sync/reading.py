@@ -7,17 +7,20 @@ import datetime
 from collections.abc import Collection
 from typing import Final
 
-from django.db.models import Exists, OuterRef, Q
+from django.db import connections
 
 from sync.conf import conf
 from sync.cursor import Position
+from sync.filling import Sizes, rows_within
 from sync.locking import head
-from sync.models import SyncLog, SyncLogQuerySet
+from sync.models import SyncLog
 from sync.moments import newest_at
+from sync.newest import Scope, newest_entries
 from sync.publishing import publish, publish_batch
+from sync.rows import Entry, Rows
 
-ENTRY_OVERHEAD: Final = 400
-"""Bytes that a change takes on the wire besides its data, for the size limit of pages."""
+_sizes: Final = Sizes()
+_WITNESS: Final = "(SELECT {} FROM sync_log WHERE seq = %s)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,10 +32,15 @@ class Page:
     page is the first of a snapshot, and the client replaces its store when `has_more` is false.
     """
 
-    changes: list[SyncLog]
+    rows: Rows
     position: Position
     has_more: bool
     reset: bool = False
+
+    @property
+    def changes(self) -> list[Entry]:
+        """The changes, each made anew for every call."""
+        return [self.rows.entry(index) for index in range(len(self.rows))]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,17 +79,16 @@ def changes_since(
     `heard` are all the audiences whose records the client holds, where `audiences` are a part of
     them: a record that another of these has is not taken away from it.
     """
-    scope = _Scope.of(audiences, heard, tables)
+    scope = Scope.of(audiences, heard, tables)
     end = upto or publish()
     begin = _Begin(0, end.seq) if start is None else _begin(start, end)
     size = min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT)
     if begin is not None:
-        page = _page(_entries(begin, end, scope), end, size, begin)
+        page = _page(begin, end, scope, size)
         # Only now: what was removed while the page was read is missing from it.
-        if start is None or begin.floor >= _horizon():
+        if start is None or _leads_on(start, begin, end):
             return page
-    begin = _Begin(0, end.seq)
-    page = _page(_entries(begin, end, scope), end, size, begin)
+    page = _page(_Begin(0, end.seq), end, scope, size)
     return dataclasses.replace(page, reset=True)
 
 
@@ -144,103 +151,76 @@ def _number_before(start: datetime.datetime, end: Position) -> int:
 
 
 def _is_ours(start: Position, end: Position) -> bool:
-    """Tell whether a position belongs to this log, as far as its entries tell."""
+    """Tell whether a position may belong to this log."""
     if start.epoch != end.epoch or max(start.witness, start.whole_up_to) > end.seq:
         return False
-    if start.witness == end.seq:
-        return start.tag == end.tag
-    log = SyncLog.objects.using(conf().DATABASE)
-    # All that a position takes: what is left out is looked up later, when a prune may have come.
-    entry = log.filter(seq=start.witness).only("seq", "transaction", "published_at").first()
-    return entry is None or Position.of_entry(start.epoch, entry).tag == start.tag
+    return start.witness != end.seq or start.tag == end.tag
+
+
+def _leads_on(start: Position | datetime.datetime, begin: _Begin, end: Position) -> bool:
+    """Tell whether the log still has all that follows a start, and the entry that a position was
+    taken from, unless that has been removed."""
+    connection = connections[conf().DATABASE]
+    column, params, tag = "NULL", list[int](), ""
+    if isinstance(start, Position) and start.witness != end.seq:
+        column = _WITNESS.format(connection.ops.quote_name("transaction"))
+        params, tag = [start.witness], start.tag
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT horizon, {column} FROM sync_log_head WHERE id = 1", params)
+        horizon, transaction = cursor.fetchone() or (_horizon(), None)
+    if transaction is not None and str(transaction)[-8:] != tag:
+        return False
+    return begin.floor >= int(horizon)
 
 
 def _horizon() -> int:
     return head(conf().DATABASE).horizon
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Scope:
-    """Which audiences and tables are asked for, and which others the client holds."""
-
-    asked: list[str]
-    others: list[str]
-    tables: list[str] | None
-
-    @classmethod
-    def of(
-        cls,
-        asked: Collection[str],
-        heard: Collection[str] | None,
-        tables: Collection[str] | None,
-    ) -> _Scope:
-        others = sorted(set(heard or ()) - set(asked))
-        return cls(sorted(set(asked)), others, None if tables is None else sorted(set(tables)))
-
-
-def _entries(begin: _Begin, end: Position, scope: _Scope) -> SyncLogQuerySet:
-    """Return the newest entry of each record and audience; a delete is left out where the client
-    has the record by another audience already, for it would take that away."""
-    latest = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__lte=end.seq)
-    found = latest.filter(audience__in=scope.asked, seq__gt=begin.after)
-    if scope.others:
-        later = latest.exclude(action=SyncLog.Action.DELETE).filter(
-            audience__in=scope.others,
-            table=OuterRef("table"),
-            record_id=OuterRef("record_id"),
-            seq__gt=OuterRef("seq"),
-        )
-        found = found.filter(~Q(action=SyncLog.Action.DELETE) | ~Exists(later))
-    if begin.floor > begin.after:
-        found = found.exclude(action=SyncLog.Action.DELETE, seq__lte=begin.floor)
-    return found if scope.tables is None else found.filter(table__in=scope.tables)
-
-
-def _page(entries: SyncLogQuerySet, end: Position, limit: int, begin: _Begin) -> Page:
+def _page(begin: _Begin, end: Position, scope: Scope, limit: int) -> Page:
     """Cut a page by number and size, but never before it leads beyond `since`: the client that
-    asks by time asks again with the time of the page's last change."""
-    rows: list[SyncLog] = []
-    size = 0
-    for row in entries.order_by("seq")[: limit + 2]:
-        size += len(row.data.encode()) + ENTRY_OVERHEAD
-        is_full = len(rows) >= limit or size > conf().PAGE_BYTES
-        if is_full and _leads_beyond(rows, begin.since):
-            rows = _whole_transactions(rows, row, begin.since)
-            position = Position.between_pages(end, rows[-1], begin.floor)
-            return Page(_at_rest(rows), position, True)
-        rows.append(row)
-    return Page(_at_rest(rows), end, False)
+    asks by time asks again with the time of the page's last change.
 
-
-def _at_rest(rows: list[SyncLog]) -> list[SyncLog]:
-    """Leave out the delete of a record where the page itself has what became of it.
-
-    A later page would not do: by then its audience may have been lost.
+    Not much more is fetched than such a page takes.
     """
-    newest = {(row.table, row.record_id): row.seq for row in rows}
-    return [
-        row
-        for row in rows
-        if row.action != SyncLog.Action.DELETE or newest[row.table, row.record_id] == row.seq
-    ]
+    rows, most = Rows(), limit + 2
+    while True:
+        asked = min(most - len(rows), _sizes.rows_for(conf().PAGE_BYTES, rows.data))
+        after = rows.seqs[-1] if rows else begin.after
+        more = newest_entries(
+            conf().DATABASE, scope, after=after, upto=end.seq, floor=begin.floor, limit=asked
+        )
+        rows += more
+        cut = _cut(rows, limit, begin.since)
+        if cut is not None:
+            _sizes.learn(rows.data)
+            rows = rows.upto(_whole_transactions(rows, cut, begin.since))
+            position = Position.between_pages(end, rows.entry(len(rows) - 1), begin.floor)
+            return Page(rows.at_rest(), position, True)
+        if len(more) < asked or len(rows) == most:
+            return Page(rows.at_rest(), end, False)
 
 
-def _whole_transactions(
-    rows: list[SyncLog], following: SyncLog, since: datetime.datetime | None
-) -> list[SyncLog]:
-    """Cut the page at a transaction's end; one that is larger than a page has to be split.
+def _cut(rows: Rows, limit: int, since: datetime.datetime | None) -> int | None:
+    """Return how many rows fill a page, or None where these do not, and another could follow."""
+    full = min(limit, rows_within(conf().PAGE_BYTES, rows.data))
+    for end in range(max(full, 1), len(rows)):
+        if _leads_beyond(rows, end, since):
+            return end
+    return None
+
+
+def _whole_transactions(rows: Rows, cut: int, since: datetime.datetime | None) -> int:
+    """Return where to cut a page at a transaction's end; one that is larger than a page has to be
+    split.
 
     Only the end is cut: an entry dropped from the middle would lie behind the page's position.
     """
-    end = len(rows)
-    while end and rows[end - 1].transaction == following.transaction:
+    following, end = rows.transactions[cut], cut
+    while end and rows.transactions[end - 1] == following:
         end -= 1
-    whole = rows[:end]
-    return whole if _leads_beyond(whole, since) else rows
+    return end if _leads_beyond(rows, end, since) else cut
 
 
-def _leads_beyond(rows: list[SyncLog], since: datetime.datetime | None) -> bool:
-    if not rows:
-        return False
-    last = rows[-1].published_at
-    return since is None or (last is not None and last > since)
+def _leads_beyond(rows: Rows, end: int, since: datetime.datetime | None) -> bool:
+    return end > 0 and (since is None or rows.published_at(end - 1) > since)

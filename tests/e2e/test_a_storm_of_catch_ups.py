@@ -32,8 +32,9 @@ async def test_live_clients_hear_and_others_arrive_while_pages_wait(
     live = await (await connect(hub, token=token)).join()
     gate.close()
     storm = [await connect(hub, token=token, cursor=EVERYTHING) for _ in range(STORM)]
-    for client in storm:
-        await client.hello()
+    tables = {table for table, _ in live.state}
+    for number, client in enumerate(storm):  # each for a page of its own
+        await client.hello(tables=[*tables, Task._meta.db_table, f"nothing {number}"])
     await eventually(lambda: gate.held() == PLACES)
     newcomer = await connect(hub, token=token_of_grace)
     await newcomer.hello()
@@ -52,3 +53,27 @@ async def test_live_clients_hear_and_others_arrive_while_pages_wait(
     assert whole
     assert all(client.state == whole for client in kept)
     assert gate.most_at_once() <= PLACES
+
+
+async def test_those_who_ask_for_the_same_page_have_it_read_once(
+    start_hub, connect, token, project, tmp_path
+):
+    gate = holding_pages.Gate(tmp_path / "gate")
+    hub = start_hub(
+        **varied(
+            gate.environment,
+            INSTALLED_APPS=["tests.support.holding_pages.HoldingConfig"],
+            REALTIME={"TICK": 0.05},
+        )
+    )
+    await off_loop(Task.objects.create, project=project, title="secret")
+    first = await (await connect(hub, token=token)).join()
+    gate.close()
+    storm = [await connect(hub, token=token, cursor=EVERYTHING) for _ in range(STORM)]
+    for client in storm:
+        await client.hello()
+    await eventually(lambda: gate.held() == 1)
+    gate.open()
+    await asyncio.gather(*(client.wait_for(lambda found: found.caught_up) for client in storm))
+    assert all(client.state == first.state for client in storm)
+    assert gate.most_at_once() == 1

@@ -55,10 +55,10 @@ def send_pages_unconfirmed() -> None:
     """A page is sent with the rights that the connection had before."""
     from realtime import paging
 
-    def page_and_rights(connection: Any, *asked: Any, **limits: Any) -> Any:
-        return paging.changes_since(*asked, **limits), connection.identity
+    async def unconfirmed(connection: Any) -> Any:
+        return connection.permitted
 
-    paging._page_and_rights = page_and_rights
+    paging._confirmed = unconfirmed
 
 
 def admit_who_was_let_in_before() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +15,10 @@ from realtime.connection import Connection, Identity
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from realtime.grants import Grant
+from sync import codec
 from sync.cursor import Position
 from sync.models import SyncLog
+from sync.rows import Kind, Rows
 
 SECONDS = 20
 EPOCH = "0123abcd"
@@ -132,6 +134,22 @@ def entry(seq: int, **fields: Any) -> SyncLog:
         "published_at": NOON,
     }
     return SyncLog(seq=seq, **(values | fields))
+
+
+def rows_of(entries: Iterable[SyncLog]) -> Rows:
+    """Return entries as a page holds them."""
+    columns = [
+        (
+            one.seq,
+            one.record_id,
+            one.data,
+            str(one.transaction),
+            codec.encode_value(one.published_at),
+            Kind(*(getattr(one, name) for name in Kind._fields)),
+        )
+        for one in entries
+    ]
+    return Rows(*zip(*columns, strict=True))
 
 
 def live_event(seq: int, **fields: Any) -> LiveEvent:

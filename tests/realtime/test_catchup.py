@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from hubproject.models import Project
-from realtime import catchup, paging
+from realtime import catchup, paging, sharing
 from realtime.catchup import answer, drain, resume
 from realtime.codes import CloseCode
 from realtime.conf import Conf
@@ -153,7 +153,7 @@ def gate(monkeypatch):
             return await in_database(function, *args, **kwargs)
 
     gate = Gate()
-    monkeypatch.setattr(paging, "in_database", gate.in_database)
+    monkeypatch.setattr(sharing, "in_database", gate.in_database)
     return gate
 
 

@@ -8,10 +8,8 @@ import uuid
 
 import pytest
 
-from realtime.encoding import LiveEvent, sync_response, timestamp
-from sync.cursor import Position
-from sync.reading import Page
-from tests.realtime.doubles import EPOCH, NOON, entry, live_event, position
+from realtime.encoding import timestamp
+from tests.realtime.doubles import NOON, live_event, position
 
 CHANGE = {
     "table": "tasks",
@@ -84,8 +82,6 @@ def test_a_record_that_its_audience_did_not_have_is_an_insert_without_a_word_of_
     assert event["data"].get("cause") == fields.get("cause")
     assert "changed" not in event["data"]
     assert event["event"] == "task.created"
-    [change] = json.loads(sync_response(page(entry(7, **fields))).text)["changes"]
-    assert change == event["data"]
 
 
 def test_an_arrival_has_the_event_that_the_host_gave_to_inserts():
@@ -102,46 +98,7 @@ def test_nothing_of_who_and_why_is_told_to_clients():
     assert not any(word in text for word in ("ada", "secret", "request-9", '"17"'))
 
 
-def page(*entries, has_more=False, reset=False):
-    return Page(list(entries), position(9), has_more, reset)
-
-
-def test_a_page_holds_its_changes_and_where_to_go_on():
-    assert json.loads(sync_response(page(entry(7)), "r1").text) == {
-        "type": "sync_response",
-        "changes": [CHANGE],
-        "syncTimestamp": "2026-01-31T12:00:00.000000Z",
-        "cursor": position(9).cursor,
-        "hasMore": False,
-        "id": "r1",
-    }
-
-
-def test_a_page_without_an_id_that_starts_anew_and_goes_on():
-    message = json.loads(sync_response(page(has_more=True, reset=True)).text)
-    assert (message["changes"], message["hasMore"], message["reset"]) == ([], True, True)
-    assert "id" not in message
-
-
-def test_a_page_may_be_told_to_hold_no_cursor_anywhere():
-    message = json.loads(sync_response(page(entry(7)), with_cursor=False).text)
-    assert "cursor" not in message
-    assert "cursor" not in message["changes"][0]
-
-
-def test_a_page_of_changes_and_the_events_of_the_same_changes_say_the_same():
-    entries = [entry(3, client_id="laptop"), entry(4, action="delete", data="", cause="moved")]
-    changes = json.loads(sync_response(page(*entries)).text)["changes"]
-    events = [json.loads(LiveEvent(EPOCH, one).frame.text)["data"] for one in entries]
-    assert changes == events
-
-
 def test_a_timestamp_is_utc_with_microseconds():
     east = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
     moment = datetime.datetime(2026, 1, 31, 17, 30, tzinfo=east)
     assert timestamp(moment) == timestamp(NOON) == "2026-01-31T12:00:00.000000Z"
-
-
-def test_the_sync_timestamp_is_that_of_the_position_and_not_of_the_clock():
-    at = Position(EPOCH, 1, published_at=NOON)
-    assert json.loads(sync_response(Page([], at, False)).text)["syncTimestamp"] == timestamp(NOON)

@@ -48,9 +48,9 @@ class HoldingConfig(AppConfig):
     label = "holding_pages"
 
     def ready(self) -> None:
-        from realtime import paging
+        from realtime import sharing
 
-        folder, read = Path(os.environ[VARIABLE]), paging.changes_since
+        folder, read = Path(os.environ[VARIABLE]), sharing.changes_since
 
         def held(*args: Any, **kwargs: Any) -> Any:
             mark = folder / f"held-{uuid.uuid4()}"
@@ -63,4 +63,4 @@ class HoldingConfig(AppConfig):
             finally:
                 mark.unlink()
 
-        paging.changes_since = held  # type: ignore[assignment]
+        sharing.changes_since = held  # type: ignore[assignment]

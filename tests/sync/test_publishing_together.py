@@ -183,7 +183,8 @@ def test_a_transaction_that_commits_after_a_later_one_is_not_missed(several_writ
         late.commit()
     second = read(first.position)
     assert [entry.values["name"] for entry in second.changes] == ["late"]
-    assert second.changes[0].pk < first.changes[0].pk
+    numbers = [page.changes[0].seq for page in (second, first)]
+    assert SyncLog.objects.get(seq=numbers[0]).pk < SyncLog.objects.get(seq=numbers[1]).pk
     assert read(second.position).changes == []
     assert store == database_state()
 

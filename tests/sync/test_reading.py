@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from sync import reading
+from sync import filling
 from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
 from sync.reading import changes_since
@@ -113,12 +113,10 @@ def test_the_rest_of_a_split_transaction_does_not_split_the_next_one():
 def test_a_page_holds_no_more_bytes_than_the_host_allows(sync_settings):
     for size in (1, 100, 1, 1, 100, 100, 1, 1, 1, 50):
         Ticket.objects.create(subject="x" * size)
-    each = max(len(entry.data) for entry in SyncLog.objects.all()) + reading.ENTRY_OVERHEAD
+    each = max(len(entry.data) for entry in SyncLog.objects.all()) + filling.OVERHEAD
     sync_settings(PAGE_BYTES=3 * each)
     found = pages()
-    sizes = [
-        sum(len(entry.data) + reading.ENTRY_OVERHEAD for entry in page.changes) for page in found
-    ]
+    sizes = [sum(len(entry.data) + filling.OVERHEAD for entry in page.changes) for page in found]
     assert all(size <= 3 * each for size in sizes)
     assert all(len(page.changes) >= 3 for page in found[:-1])
     assert applied({}, changes_of(found)) == database_state()

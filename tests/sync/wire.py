@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from realtime.encoding import LiveEvent, sync_response
+from realtime.composing import composed
+from realtime.encoding import LiveEvent
 from sync.cursor import Position
 from sync.reading import tail
 from tests.support.state import State
@@ -29,7 +30,7 @@ def live_frames(
 
 def page_frames(start: Position | None, audiences: Collection[str], **options: Any) -> list[str]:
     """Return the pages that a client of these audiences is sent which comes from a position."""
-    return [sync_response(page).text for page in pages(start, audiences, **options)]
+    return [composed(page).frame().text for page in pages(start, audiences, **options)]
 
 
 def changes_in(frames: Iterable[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,103 @@
+"""The query of pages: the newest entry of each record and audience, in the order of the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connections
+
+from sync import rows
+from sync.models import SyncLog
+from sync.rows import Rows
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """Which audiences and tables are asked for, and which others the client holds."""
+
+    asked: list[str]
+    others: list[str]
+    tables: list[str] | None
+
+    @classmethod
+    def of(
+        cls,
+        asked: Collection[str],
+        heard: Collection[str] | None,
+        tables: Collection[str] | None,
+    ) -> Scope:
+        """Return what was asked for; `heard` are all the audiences the client holds."""
+        others = sorted(set(heard or ()) - set(asked))
+        return cls(sorted(set(asked)), others, None if tables is None else sorted(set(tables)))
+
+
+def newest_entries(
+    using: str, scope: Scope, *, after: int, upto: int, floor: int, limit: int
+) -> Rows:
+    """Return the first entries after a number that are the newest of their record and audience.
+
+    Deletes up to `floor` are left out, and those of records that the client has by another audience
+    already, for they would take these away.
+    """
+    if not scope.asked or scope.tables == []:
+        return Rows()
+    query = _Query(using)
+    query.add("entry.latest AND entry.seq > %s AND entry.seq <= %s", after, upto)
+    query.add_among("entry.audience", scope.asked)
+    if scope.tables is not None:
+        query.add_among(f"entry.{query.table}", scope.tables)
+    if floor > after:
+        query.add("(entry.action <> %s OR entry.seq > %s)", SyncLog.Action.DELETE.value, floor)
+    if scope.others:
+        query.add_not_held(scope.others)
+    return query.rows(limit)
+
+
+class _Query:
+    """The conditions of one query, with their parameters."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        connection = connections[using]
+        self._vendor = connection.vendor
+        self._quote = connection.ops.quote_name
+        self.table = self._quote("table")
+        self._conditions: list[str] = []
+        self._params: list[Any] = []
+
+    def add(self, condition: str, *params: Any) -> None:
+        self._conditions.append(condition)
+        self._params += params
+
+    def add_among(self, column: str, names: list[str]) -> None:
+        condition, params = self._among(column, names)
+        self.add(condition, *params)
+
+    def add_not_held(self, audiences: list[str]) -> None:
+        """Leave out the delete of a record that a later entry gives to one of these audiences."""
+        among, params = self._among("other.audience", audiences)
+        delete = SyncLog.Action.DELETE.value
+        self.add(
+            "(entry.action <> %s OR NOT EXISTS (SELECT 1 FROM sync_log other WHERE other.latest"
+            f" AND other.action <> %s AND {among} AND other.{self.table} = entry.{self.table}"
+            " AND other.record_id = entry.record_id AND other.seq > entry.seq))",
+            delete,
+            delete,
+            *params,
+        )
+
+    def rows(self, limit: int) -> Rows:
+        sql = (
+            f"SELECT {rows.selected(self._vendor, self._quote)} FROM sync_log entry"
+            f" WHERE {' AND '.join(self._conditions)} ORDER BY entry.seq LIMIT %s"
+        )
+        return rows.read(self._using, sql, [*self._params, limit])
+
+    def _among(self, column: str, names: list[str]) -> tuple[str, list[Any]]:
+        """Compare with many names: PostgreSQL takes them as one parameter, of which its protocol
+        has room for 65,535."""
+        if self._vendor == "postgresql":
+            return f"{column} = ANY(%s)", [names]
+        return f"{column} IN ({', '.join(['%s'] * len(names))})", names

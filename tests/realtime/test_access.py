@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from realtime import access, auth, paging, refreshing, rights, sharing
 from realtime.arrival import IDENTIFY_TRIES
+from realtime.broadcasting import broadcast
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
@@ -230,6 +231,18 @@ async def test_what_is_committed_after_the_loss_is_not_heard_even_if_both_are_re
     await off_loop(memo, group, "foreign as well")
     await spoken.done()
     assert "foreign" not in text_of(spoken.replica.received)
+
+
+async def test_a_broadcast_after_the_loss_is_not_heard(spoken, group):
+    await off_loop(join, group)
+    await spoken.arrive()
+    await off_loop(leave, group)
+    broadcast("secret", audience=group.name)
+    broadcast("for.all")
+    messages = await spoken.done()
+    assert "secret" not in text_of(messages)
+    broadcast("later")
+    assert "later" in text_of(await spoken.done())
 
 
 async def test_what_was_committed_before_the_gain_is_not_missed_if_both_are_read_at_once(

@@ -8,6 +8,7 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 
 from hubproject.models import Project
 from realtime import fanout
@@ -318,6 +319,7 @@ async def test_a_message_of_the_host_reaches_its_audience_or_its_client(running)
     running.message(Frame('{"to":"everyone"}'), "everyone", None)
     running.message(Frame('{"to":"phone"}'), None, "phone")
     running.message(Frame('{"to":"no audience"}'), "project:2", None)
+    await running.refresh()
     assert laptop.transport.messages == [{"to": "everyone"}]
     assert phone.transport.messages == [{"to": "phone"}]
     assert nobody.transport.messages == []
@@ -327,7 +329,28 @@ async def test_a_message_of_the_host_does_not_wait_for_who_does_not_read(running
     connection = joined(running)
     connection.fall_behind()
     running.message(Frame("{}"), "everyone", None)
+    await running.refresh()
     assert connection.transport.frames == []
+
+
+async def test_messages_of_the_host_wait_for_a_log_that_cannot_be_read_but_not_in_any_number(
+    running, monkeypatch, settings
+):
+    settings.REALTIME = {"TICK": 3600, "MAX_WAITING_BROADCASTS": 2}
+    connection = joined(running)
+
+    def fail(*asked):
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(relay_module, "tail", fail)
+        for number in range(3):
+            running.message(Frame(str(number)), "everyone", None)
+        with pytest.raises(OperationalError):
+            await running.refresh()
+        assert connection.transport.frames == []
+    await running.refresh()
+    assert [frame.text for frame in connection.transport.frames] == ["1", "2"]
 
 
 async def test_a_message_of_the_host_comes_from_any_thread(running):

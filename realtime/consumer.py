@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 from typing import Any, Final
 
@@ -35,13 +34,14 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
     """
 
     channel_layer_alias = "realtime.none"
+    serving: asyncio.Task[Any] | None = None
+    """The task that serves the client, until it leaves."""
     is_stuck = False
     """Whether the client keeps even its close from leaving."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        application = asyncio.current_task()
-        assert application is not None, "a server runs its applications as tasks"
-        self.connection = Connection(transport_for(send, functools.partial(self._end, application)))
+        self.serving = asyncio.current_task()
+        self.connection = Connection(transport_for(send, on_stuck=self._end))
         shutdown.watch(self.connection)
         async with relay() as its_relay:
             self.conversation = Conversation(scope, self.connection, its_relay)
@@ -51,7 +51,7 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
             except asyncio.CancelledError:
                 if not self.is_stuck:
                     raise
-                application.uncancel()
+                asyncio.current_task().uncancel()  # type: ignore[union-attr]  # it runs this
             finally:
                 await self._leave()
 
@@ -99,12 +99,14 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
             return
         await self.conversation.answer(message)
 
-    def _end(self, application: asyncio.Task[Any]) -> None:
+    def _end(self) -> None:
         """End as if the client had gone; the server cuts the connection as well as it can."""
-        self.is_stuck = True
-        application.cancel()
+        if self.serving is not None:
+            self.is_stuck = True
+            self.serving.cancel()
 
     async def _leave(self) -> None:
+        self.serving = None  # what is leaving must not be ended halfway
         shutdown.forget(self.connection)
         await self.conversation.end()
         await self.connection.transport.detach()

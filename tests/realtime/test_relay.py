@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from hubproject.models import Project
+from realtime import fanout
 from realtime import relay as relay_module
 from realtime.database import for_relay
 from realtime.frames import Frame
@@ -94,6 +95,24 @@ async def test_a_change_reaches_every_connection_of_its_audience_and_no_other(ru
     assert titles(one) == titles(other) == ["Move"]
     assert titles(stranger) == []
     assert one.position == stranger.position == running.position
+
+
+async def test_who_refreshes_waits_for_rounds_that_give_way(running, monkeypatch):
+    """Between two clients other work is done, and the wait ends when everybody has been served."""
+    monkeypatch.setattr(fanout, "STRETCH", 1)
+    connections = [joined(running) for _ in range(5)]
+    served_when_the_loop_came_by = set()
+
+    def look():
+        served_when_the_loop_came_by.add(sum(bool(titles(one)) for one in connections))
+        if not all(map(titles, connections)):
+            asyncio.get_running_loop().call_soon(look)
+
+    look()
+    await create("Move")
+    await running.refresh()
+    assert all(titles(one) == ["Move"] for one in connections)
+    assert {1, 2, 3, 4} <= served_when_the_loop_came_by
 
 
 async def test_a_change_is_encoded_once_for_all_who_hear_it(running):

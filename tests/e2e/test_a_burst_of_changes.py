@@ -103,7 +103,8 @@ async def test_whoever_does_not_read_or_comes_in_the_midst_is_sent_what_is_left(
         for client, before in zip(stubborn, known, strict=True):
             await off_loop(client.read_until, lambda client: numbers_end(client) >= end)
             await is_whole(client)
-            assert len(client.changes()) - before < CHANGES, named(client.changes()[-5:])
+            # How much of it comes live depends on what the kernel keeps; none of it comes twice.
+            assert len(client.changes()) - before <= CHANGES, named(client.changes()[-5:])
             assert all(len(page["changes"]) <= PAGE_LIMIT for page in pages_of(client))
         for client in late:
             await at_the_end(client)

@@ -20,6 +20,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak fuzz prove clean
 .PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
+.PHONY: bench-storm bench-bursts bench-slow
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -80,6 +81,15 @@ bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a mi
 
 bench-verify: $(VENV)/dev.stamp ## find and repair differences planted among a million rows (ARGS="--rows 100000")
 	@$(PY) benchmarks/verify.py $(ARGS)
+
+bench-storm: $(VENV)/dev.stamp ## have every client come back within a second of a crash, beside plain Channels (ARGS="--clients 1000")
+	@$(PY) benchmarks/storm.py --plain $(ARGS)
+
+bench-bursts: $(VENV)/dev.stamp ## write 100 thousand changes at once, and a thousand a second for a minute (ARGS="--database sqlite")
+	@$(PY) benchmarks/bursts.py $(ARGS)
+
+bench-slow: $(VENV)/dev.stamp ## have a part of the clients stop reading, and time the others (ARGS="--clients 10000 --slow 1000")
+	@$(PY) benchmarks/slow_clients.py $(ARGS)
 
 bench-processes: $(VENV)/dev.stamp ## measure what each server process more, and each client, costs (ARGS="--seconds 5 --rounds 1")
 	@$(PY) benchmarks/processes.py $(ARGS)

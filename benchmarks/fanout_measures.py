@@ -13,8 +13,9 @@ from benchmarks.fanout_client import Crowd
 from benchmarks.fanout_servers import SETTLE_SECONDS, Server
 from benchmarks.fanout_subjects import Subject, asked, bare_sockets, burst
 
-JOIN_SECONDS: Final = 300.0
-STORM_SECONDS: Final = 120.0
+JOIN_SECONDS: Final = (60.0, 0.1)
+"""How long clients may take to be let in: all together, and each of them besides."""
+STORM_SECONDS: Final = 300.0
 HEAR_SECONDS: Final = 60.0
 LEAST_BURSTS: Final = 3
 MOST_BURSTS: Final = 12
@@ -49,6 +50,12 @@ class Storm:
     """How often one of them was told to come again."""
     cpu_seconds: float
     """Processor time of the server until then."""
+
+
+def let_in(crowd: Crowd, clients: int) -> None:
+    """Bring in so many more clients, a few at a time, before anything is measured."""
+    together, each = JOIN_SECONDS
+    crowd.join(clients, together + each * clients)
 
 
 @contextmanager
@@ -103,10 +110,10 @@ def last_of_all(server: Server, crowd: Crowd, fire: Fire) -> float:
 def idle_bytes(subject: Subject, clients: int) -> float:
     """Return what one more connection takes of the server's memory, after the first hundred."""
     with crowd_of(subject) as (server, crowd):
-        crowd.join(WARM_CLIENTS, JOIN_SECONDS)
+        let_in(crowd, WARM_CLIENTS)
         crowd.listen(SETTLE_SECONDS)
         before = server.memory()
-        crowd.join(clients, JOIN_SECONDS)
+        let_in(crowd, clients)
         crowd.listen(4 * SETTLE_SECONDS)
         return (server.memory() - before) / clients
 
@@ -124,7 +131,7 @@ def client_capacity(clients: int, seconds: float) -> tuple[float, float, Speed]:
     fifty are there at once; and what a bare loop over sockets delivers to it."""
     subject = bare_sockets()
     with crowd_of(subject) as (server, crowd):
-        crowd.join(clients, JOIN_SECONDS)
+        let_in(crowd, clients)
         single, heaped = (_drained(server, crowd, seconds, heap) for heap in (1, 50))
         return single, heaped, speed(server, crowd, burst, subject.most, seconds)
 

@@ -12,7 +12,6 @@ from typing import Final
 
 from benchmarks.fanout_hub import HubSubject
 from benchmarks.fanout_measures import (
-    JOIN_SECONDS,
     Fire,
     Speed,
     Storm,
@@ -20,6 +19,7 @@ from benchmarks.fanout_measures import (
     crowd_of,
     idle_bytes,
     last_of_all,
+    let_in,
     speed,
     storm,
 )
@@ -103,7 +103,7 @@ class Run:
             ways = {HUB: self._hub.commit, HUB_BROADCAST: burst}
         with crowd_of(subject) as (server, crowd):
             for clients in self._given.clients:
-                crowd.join(clients - len(crowd), JOIN_SECONDS)
+                let_in(crowd, clients - len(crowd))
                 for name, fire in ways.items():
                     found = speed(server, crowd, fire, subject.most, self._given.seconds)
                     self.found.fanout[name][clients].append(found)
@@ -114,7 +114,7 @@ class Run:
 
     def _batch(self, batch: bool) -> None:
         with crowd_of(self._hub.subject(batch=batch)) as (server, crowd):
-            crowd.join(BATCH_CLIENTS, JOIN_SECONDS)
+            let_in(crowd, BATCH_CLIENTS)
             found = speed(server, crowd, self._hub.commit, BATCH_CHANGES, self._given.seconds)
         self.found.batch[batch].append(found)
 
@@ -136,7 +136,7 @@ class Run:
         with ExitStack() as stack:
             running = {one.name: stack.enter_context(crowd_of(one)) for one in measured}
             for _, crowd in running.values():
-                crowd.join(self._given.audience, JOIN_SECONDS)
+                let_in(crowd, self._given.audience)
             for _ in range(self._given.changes):
                 for name, (server, crowd) in running.items():
                     until = time.perf_counter() + 1 / CHANGES_PER_SECOND / len(running)

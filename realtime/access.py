@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from realtime import catchup, confirming
 from realtime.connection import Connection, Identity
-from realtime.database import in_database
 from realtime.encoding import timestamp
 from realtime.errors import EndsConnection, Forbidden, Revoked
 from realtime.frames import Frame
@@ -18,7 +17,8 @@ from realtime.grants import Grant
 from realtime.messages import Audiences, encode
 from realtime.relay import Relay
 from realtime.requests import NOT_YOURS, Start
-from realtime.rights_history import Difference, difference
+from realtime.rights_history import Difference, differences
+from realtime.together import together
 
 Job = Callable[[], Any]
 
@@ -97,7 +97,8 @@ class Access:
             return Difference.between(frozenset(held), permitted)
         if connection.is_told or start is None or connection.identity is None:
             return Difference()
-        found = await in_database(difference, connection.identity.user, permitted, start)
+        asked = (connection.identity.user, permitted, start)
+        found = await together(differences, asked, lambda: not connection.transport.is_closing)
         if connection.permitted != permitted:  # what was gained meanwhile must not be forgotten
             return await self.made_up(start, held)
         return found

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from realtime import auth, rights
+from realtime import auth, introducing, rights
 from realtime.access import Access
 from realtime.addresses import client_address, counted_as
 from realtime.admission import Seat
@@ -21,6 +21,7 @@ from realtime.grants import Grant
 from realtime.messages import Hello
 from realtime.relay import Relay
 from realtime.sightings import report
+from realtime.together import together
 
 IDENTIFY_TRIES: Final = 3
 """How often a client's rights are looked up before it is let in, while notices keep coming."""
@@ -55,7 +56,7 @@ class Arrival:
         token = auth.bearer_token(self._scope["headers"])
         grant, look = None, self._relay.looks
         if token is not None:
-            grant = await in_database(auth.token_grant, token, self._scope)
+            grant = await self._grant_of(token)
         elif cookies_count:
             grant = await in_database(auth.session_grant, self._scope["headers"])
         if grant is not None:
@@ -76,7 +77,8 @@ class Arrival:
         identity = self._connection.identity
         if known is not None and is_unnamed and self._chosen_id is not None:
             assert identity is not None, "who had a user has it still"
-            self._become(await in_database(rights.identify, identity.grant, self._chosen_id))
+            asked = (identity.grant, self._chosen_id)
+            self._become(await together(rights.identify_all, asked, self._is_there))
         return device_token
 
     def stop(self) -> None:
@@ -95,7 +97,7 @@ class Arrival:
 
     async def _authenticate(self, token: str) -> None:
         look = self._relay.looks
-        grant = await in_database(auth.token_grant, token, self._scope)
+        grant = await self._grant_of(token)
         identity = self._connection.identity
         if identity is None:
             await self._admit(grant, look)
@@ -103,6 +105,17 @@ class Arrival:
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
         await self._access.switch(grant)
+
+    async def _grant_of(self, token: str) -> Grant:
+        """Return what a token grants; the host is asked about its own alone, for nobody knows how
+        long that takes."""
+        asked = (token, self._scope)
+        if not auth.is_hosts(token):
+            return await together(auth.token_grants, asked, self._is_there)
+        (found,) = await in_database(auth.token_grants, [asked])
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def _pair(self, message: Hello, code: str) -> str:
         if message.token is not None:
@@ -141,9 +154,8 @@ class Arrival:
         tries = 0
         while True:
             tries += 1
-            identity = await in_database(
-                self._seat.checked, rights.identify, grant, self._chosen_id
-            )
+            newcomer = introducing.Newcomer(self._seat, grant, self._chosen_id)
+            identity = await together(introducing.introduce_all, newcomer, self._is_there)
             await self._relay.refresh()
             is_doubtful = not look or self._relay.was_noticed(identity.user, look)
             if not is_doubtful or tries == IDENTIFY_TRIES:
@@ -169,6 +181,9 @@ class Arrival:
             self._chosen_id = checked_client_id(client_id)
         except InvalidMessage as error:
             self._tell(error)
+
+    def _is_there(self) -> bool:
+        return not self._connection.transport.is_closing
 
     def _too_late(self) -> None:
         seconds = conf().AUTHENTICATION_TIMEOUT

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-from django.db import IntegrityError, transaction
+from django.db import router, transaction
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from realtime.errors import InvalidMessage
 from realtime.origins import header_values
+
+if TYPE_CHECKING:
+    from realtime.models import Client
+
+Claim = tuple[str, Any]
+"""A client id, and the user who comes with it."""
 
 _CHOSEN: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _GENERATED: Final = re.compile(r"hub-([0-9a-f]{16})-([0-9a-f]{32})", re.ASCII)
@@ -53,34 +60,78 @@ def is_generated(client_id: str) -> bool:
     return _GENERATED.fullmatch(client_id) is not None
 
 
-def belongs_to(client_id: str, user: Any) -> bool:
-    """Tell whether a client id is the user's; one that is nobody's becomes it."""
-    generated = _GENERATED.fullmatch(client_id)
-    if generated is not None:
-        return constant_time_compare(generated[2], _signature(generated[1], user))
-    return _bind(client_id, user)
+def belong_to(claims: Sequence[Claim]) -> list[bool]:
+    """Tell of each client id whether it is its user's; one that is nobody's becomes the first's.
+
+    Whatever their number, in a few statements; raises what the database raises, for all of them.
+    """
+    chosen = [claim for claim in claims if not is_generated(claim[0])]
+    owners = _bound(chosen) if chosen else {}
+    return [
+        owners[client_id] == user.pk if client_id in owners else _is_signed(client_id, user)
+        for client_id, user in claims
+    ]
 
 
 def _signature(random: str, user: Any) -> str:
     return salted_hmac(_SALT, f"{random}:{user.pk}", algorithm="sha256").hexdigest()[:32]
 
 
-def _bind(client_id: str, user: Any) -> bool:
+def _is_signed(client_id: str, user: Any) -> bool:
+    generated = _GENERATED.fullmatch(client_id)
+    return generated is not None and constant_time_compare(
+        generated[2], _signature(generated[1], user)
+    )
+
+
+def _bound(claims: Sequence[Claim]) -> dict[str, Any]:
+    """Return whose each client id is, after those that were nobody's have been taken."""
     from realtime.models import Client
 
-    same_id = Client.objects.filter(client_id=client_id)
-    found = same_id.first()
-    if found is None:
-        try:
-            with transaction.atomic():
-                Client.objects.create(client_id=client_id, user=user)
-        except IntegrityError:
-            found = same_id.first()
-            if found is None:  # it was not the id that another took: the user is gone, say
-                raise
-        else:
-            return True
-    if found.user_id != user.pk:
-        return False
-    Client.objects.filter(pk=found.pk).update(last_seen_at=timezone.now())
-    return True
+    using = router.db_for_write(Client)
+    ids = {client_id for client_id, _ in claims}
+    with transaction.atomic(using=using):
+        found = _locked(using, ids)
+        _note(using, found, claims)
+    if ids == found.keys():
+        return {client_id: row.user_id for client_id, row in found.items()}
+    wanted = [claim for claim in claims if claim[0] not in found]
+    with transaction.atomic(using=using):
+        Client.objects.using(using).bulk_create(
+            # In one order, so that processes wait for each other and no more.
+            [
+                Client(client_id=client_id, user=user)
+                for client_id, user in sorted(_first_of_each(wanted), key=lambda claim: claim[0])
+            ],
+            ignore_conflicts=True,
+        )
+    taken = Client.objects.using(using).filter(client_id__in=ids)
+    owners = dict(taken.values_list("client_id", "user_id"))
+    # What is missing was removed this moment, or its user was: then it is nobody's.
+    return dict.fromkeys(ids) | owners
+
+
+def _locked(using: str, ids: Iterable[str]) -> dict[str, Client]:
+    """Return the rows of client ids, locked in one order, for they are about to be written."""
+    from realtime.models import Client
+
+    rows = Client.objects.using(using).filter(client_id__in=ids).only("client_id", "user_id")
+    return {row.client_id: row for row in rows.order_by("client_id").select_for_update()}
+
+
+def _note(using: str, found: dict[str, Client], claims: Sequence[Claim]) -> None:
+    """Note that clients have come back; not on somebody else's trying."""
+    from realtime.models import Client
+
+    pks = [
+        found[client_id].pk
+        for client_id, user in claims
+        if client_id in found and found[client_id].user_id == user.pk
+    ]
+    if pks:
+        here = Client.objects.using(using).filter(pk__in=pks)
+        here.update(last_seen_at=timezone.now())
+
+
+def _first_of_each(claims: Sequence[Claim]) -> list[Claim]:
+    return list({client_id: (client_id, user) for client_id, user in reversed(claims)}.values())

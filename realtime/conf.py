@@ -54,6 +54,9 @@ class Conf:
     0 keeps none."""
     SHARED_PAGES_TIME: float = 5.0
     """How long such a page is kept; 0 keeps none."""
+    MAX_WAITING_BROADCASTS: int = 1000
+    """Messages of the host (`broadcast`, `send_to`) that wait for the relay's next look at the log;
+    beyond it the oldest are lost."""
     MAX_HELD_EVENTS: int = 1000
     """Events kept for a connection while it catches up; beyond it, it catches up again."""
     MAX_UNSENT_BYTES: int = 512 * 1024

@@ -12,7 +12,8 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from typing import Any, Final
 
 from realtime.codes import CloseCode
@@ -23,6 +24,10 @@ from realtime.transport import AsgiTransport, Send, Transport
 logger = logging.getLogger(__name__)
 
 KNOWN_VERSIONS: Final = ("4.2.",)
+
+version = functools.cache(metadata.version)
+"""Each connection asks, and reading a package's metadata takes longer than a handshake."""
+
 MAX_REASON_BYTES: Final = 123
 """RFC 6455 section 5.5: a control frame's payload has 125 bytes, two of them the code."""
 

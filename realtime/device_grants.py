@@ -32,18 +32,38 @@ def is_device_token(token: str) -> bool:
 
 def device_of_token(token: str) -> Device:
     """Return the device of a token, or raise `BadToken`, the same for whatever reason."""
-    return _found(token)[0]
+    return _checked(_devices().filter(prefix=_prefix(token)).first(), token)[0]
 
 
 def device_grant(token: str) -> Grant:
     """Return what a device token grants, or raise `BadToken`, the same for whatever reason."""
-    return _granted(*_found(token), token_hash(token))
+    (found,) = device_grants([token])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
-def _found(token: str) -> tuple[Device, datetime.datetime | None]:
+def device_grants(tokens: Sequence[str]) -> list[Grant | Exception]:
+    """Return for each token what `device_grant` returns or raises, by one query; each is compared
+    as if it had come alone."""
+    prefixes = {token: _prefix(token) for token in tokens}
+    devices = {row.prefix: row for row in _devices().filter(prefix__in=set(prefixes.values()))}
+    return [_grant_or_error(devices.get(prefixes[token]), token) for token in tokens]
+
+
+def _grant_or_error(device: Device | None, token: str) -> Grant | Exception:
+    try:
+        return _granted(*_checked(device, token), token_hash(token))
+    except BadToken as error:
+        return error
+
+
+def _prefix(token: str) -> str:
     match = _TOKEN.fullmatch(token)
-    prefix = match[1] if match else ""
-    device = _devices().filter(prefix=prefix).first()
+    return match[1] if match else ""
+
+
+def _checked(device: Device | None, token: str) -> tuple[Device, datetime.datetime | None]:
     try:
         expires_at = _end(device, token_hash(token))
     except EndsConnection:

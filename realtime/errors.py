@@ -174,6 +174,12 @@ class TokenExpired(EndsConnection):
     close_code = CloseCode.TOKEN_EXPIRED
 
 
+class Gone(EndsConnection):
+    """A client went before it was let in; nobody is there to be told."""
+
+    close_code = CloseCode.NORMAL
+
+
 class Busy(EndsConnection):
     """The hub takes no further connection now; the client is sent away, to come back later."""
 

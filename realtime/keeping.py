@@ -35,6 +35,13 @@ logger = logging.getLogger(__name__)
 CHUNK: Final = 1000
 """Rows written or removed by one statement, where the database takes as many."""
 
+SLICE: Final = 250
+"""Connections that are looked at before the event loop may do something else."""
+
+REST: Final = 10
+"""Times as long as a look at all connections took, until the next: while everybody comes, each
+would find a few more, and thousands of connections take a while to look at."""
+
 FORGET_AFTER: Final = 5
 """Rows of dead processes are removed after so many `PRESENCE_TIMEOUT`s."""
 
@@ -58,13 +65,16 @@ async def keep(relay: Relay) -> None:
                 async with asyncio.timeout_at(due):
                     await relay.members_changed.wait()
             relay.members_changed.clear()
-            is_due = loop.time() >= due
-            after = await _keep_once(relay, stored, is_due)
+            is_due, began = loop.time() >= due, loop.time()
+            present = await _look(relay)
+            rested_at = loop.time() + REST * (loop.time() - began)
+            after = await _keep_once(relay, stored, present, is_due)
             if after is None:
                 relay.members_changed.set()
                 await asyncio.sleep(conf().TICK)
                 continue
             stored = after
+            await asyncio.sleep(rested_at - loop.time())
             if is_due:
                 await _keep_devices(devices, stored)
                 confirmed_at = loop.time()
@@ -75,10 +85,21 @@ async def keep(relay: Relay) -> None:
         await _safely(leave_all, relay.id, relay.departures.waiting())
 
 
-async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> Rows | None:
+async def _look(relay: Relay) -> Rows:
+    """Return what there is to keep of each connection. One that ends meanwhile is found among the
+    departures as well, and not found by the next look."""
+    present: dict[uuid.UUID, Seen] = {}
+    for number, connection in enumerate(list(relay.connections), 1):
+        seen = Seen.of(relay, connection)
+        if seen is not None:
+            present[connection.id] = seen
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    return present
+
+
+async def _keep_once(relay: Relay, stored: Rows, present: Rows, is_due: bool) -> Rows | None:
     """Store what there is to store; return what is stored then, or None where that failed."""
-    found = {one.id: Seen.of(relay, one) for one in relay.connections}
-    present = {key: seen for key, seen in found.items() if seen is not None}
     write = _to_write(stored, present, everything=is_due)
     gone, left = stored.keys() - present.keys(), relay.departures.waiting()
     reached = "" if relay.position is None else relay.position.cursor

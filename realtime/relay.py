@@ -13,6 +13,7 @@ import contextvars
 import dataclasses
 import logging
 import uuid
+from collections import deque
 from collections.abc import Coroutine, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -39,6 +40,9 @@ PART_BYTES: Final = 256 * 1024
 """Bytes of changes, about, that are handed to connections before the server may write them: half of
 what one may have unsent (`MAX_UNSENT_BYTES`), so that one that reads does not fall behind by it."""
 
+Message = tuple[Frame, str | None, str | None]
+"""What the host sends, the audience and the client it is for."""
+
 MAX_NOTICED: Final = 10_000
 """Users of whom it is known when their rights were doubted last."""
 
@@ -61,6 +65,7 @@ class Relay:
         self._users = 0
         self._wake = asyncio.Event()
         self._waiting: list[Waiter] = []
+        self._messages: deque[Message] = deque()
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = False
         self._notices = Notices()
@@ -132,8 +137,15 @@ class Relay:
         self.members_changed.set()
 
     def message(self, frame: Frame, audience: str | None, client_id: str | None) -> None:
-        """Send a host's message to the connections of an audience, or of one client."""
-        self._fanout.message(frame, audience, client_id)
+        """Send a host's message to the connections of an audience, or of one client, after the next
+        look: who lost the audience before it was sent must not hear it.
+
+        Where the log cannot be read, the last `MAX_WAITING_BROADCASTS` wait until it can.
+        """
+        self._messages.append((frame, audience, client_id))
+        while len(self._messages) > conf().MAX_WAITING_BROADCASTS:
+            self._messages.popleft()
+        self._wake.set()
 
     def wake(self) -> None:
         """Look at the log now."""
@@ -156,11 +168,13 @@ class Relay:
                     await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
+            messages = len(self._messages)
             try:
                 read = await self._look()
             except Exception as error:
                 self._failed(waiting, error)
             else:
+                self._send_messages(messages)
                 self._succeeded(waiting, read)
 
     async def _look(self) -> Tail:
@@ -182,6 +196,11 @@ class Relay:
         """Read what is new, and only then whose rights may have changed: a change that was
         committed after a right was lost is not read without the notice of the loss."""
         return tail(self.position, conf().RELAY_BATCH), self._notices.read()
+
+    def _send_messages(self, number: int) -> None:
+        """Send the messages that had come before the look, oldest first."""
+        for _ in range(min(number, len(self._messages))):
+            self._fanout.message(*self._messages.popleft())
 
     def _doubt(self, noticed: set[str]) -> None:
         """Send users' connections to the log, where their rights are looked up for each page."""

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from realtime import rights_history
-from realtime.client_ids import belongs_to, generated_client_id
+from realtime.client_ids import belong_to, generated_client_id
 from realtime.connection import Identity
 from realtime.errors import EndsConnection
 from realtime.grants import Grant, renewed_all
@@ -26,17 +26,24 @@ R = TypeVar("R")
 _WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
 
 
-def identify(grant: Grant, client_id: str | None) -> Identity:
-    """Return who is connected, with a client id that is bound to the user.
+def identify_all(asked: Sequence[tuple[Grant, str | None]]) -> list[Identity | Exception]:
+    """Return for each grant and client id who is connected, with a client id that is bound to the
+    user; the host's error where it cannot say what the user may hear.
 
-    An id that belongs to another user is not given; a generated one takes its place.
+    An id that belongs to another user is not given; a generated one takes its place. The host is
+    asked once for a user.
     """
-    user = grant.user
-    if client_id is None or not belongs_to(client_id, user):
-        client_id = generated_client_id(user)
-    every = audiences_for(user)
-    rights_history.remember(user, every)
-    return Identity(user, client_id, _within(every, grant), grant)
+    claims = [(client_id, grant.user) for grant, client_id in asked if client_id is not None]
+    are_theirs = iter(belong_to(claims))
+    heard = _heard_by(grant.user for grant, _ in asked)
+    return [
+        _identity(
+            grant,
+            client_id if client_id is not None and next(are_theirs) else None,
+            heard[grant.user.pk],
+        )
+        for grant, client_id in asked
+    ]
 
 
 def confirmed(identity: Identity) -> Identity | EndsConnection:
@@ -58,13 +65,7 @@ def confirmed_all(identities: Sequence[Identity]) -> list[Identity | Exception]:
     for all at once is.
     """
     grants = renewed_all([identity.grant for identity in identities])
-    users: dict[Any, Any] = {}
-    for grant in grants:
-        if isinstance(grant, Grant):
-            users.setdefault(grant.user.pk, grant.user)
-    heard = {pk: _attempted(audiences_for, user) for pk, user in users.items()}
-    held = {pk: names for pk, names in heard.items() if isinstance(names, frozenset)}
-    heard |= rights_history.remember_all(held)
+    heard = _heard_by(grant.user for grant in grants if isinstance(grant, Grant))
     return [
         _confirmed(identity, grant, heard)
         for identity, grant in zip(identities, grants, strict=True)
@@ -88,6 +89,15 @@ def audiences_for(user: Any) -> frozenset[str]:
     return frozenset(_checked(name) for name in found)
 
 
+def _identity(
+    grant: Grant, client_id: str | None, every: frozenset[str] | Exception
+) -> Identity | Exception:
+    if isinstance(every, Exception):
+        return every
+    client_id = client_id or generated_client_id(grant.user)
+    return Identity(grant.user, client_id, _within(every, grant), grant)
+
+
 def _confirmed(
     identity: Identity,
     grant: Grant | Exception,
@@ -100,6 +110,14 @@ def _confirmed(
         return audiences
     within = _within(audiences, grant)
     return dataclasses.replace(identity, user=grant.user, audiences=within, grant=grant)
+
+
+def _heard_by(users: Iterable[Any]) -> dict[Any, frozenset[str] | Exception]:
+    """Return by its key what each user hears, and keep it; the error where that cannot be said."""
+    each = {user.pk: user for user in users}
+    heard = {key: _attempted(audiences_for, user) for key, user in each.items()}
+    held = {key: names for key, names in heard.items() if isinstance(names, frozenset)}
+    return heard | rights_history.remember_all(held)
 
 
 def _attempted(function: Callable[[Any], R], argument: Any) -> R | Exception:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import router, transaction
 from django.db.models import Q
@@ -21,6 +22,9 @@ from sync.conf import conf as sync_conf
 from sync.cursor import Position
 from sync.locking import head
 from sync.models import SyncLog
+
+if TYPE_CHECKING:
+    from realtime.models import Right
 
 Moment = tuple[datetime.datetime, int]
 
@@ -103,10 +107,12 @@ class Difference:
         return bool(self.lost or self.gained)
 
 
-def difference(
-    user: Any, permitted: frozenset[str], start: Position | datetime.datetime
-) -> Difference:
-    """Return how the rights of a client that stopped at `start` differ from the permitted ones.
+Start = Position | datetime.datetime
+
+
+def differences(asked: Sequence[tuple[Any, frozenset[str], Start]]) -> list[Difference | Exception]:
+    """Return how the rights of clients that stopped at a start differ from the permitted ones, for
+    each user, permitted audiences and start; by one query where nothing has changed.
 
     Whatever may differ counts: a place in the log does not say on which side of a change of rights
     the client stopped, and its process may have heard of one a `RECHECK_INTERVAL` late.
@@ -114,8 +120,15 @@ def difference(
     from realtime.models import Right
 
     changed = Q(gained_at__isnull=False) | Q(lost_at__isnull=False)
-    every = Right.objects.using(router.db_for_write(Right)).filter(user_id=str(user.pk))
-    rows = list(every.filter(changed).exclude(audience=_NOTHING))
+    every = Right.objects.using(router.db_for_write(Right)).filter(changed)
+    rows: defaultdict[str, list[Right]] = defaultdict(list)
+    for row in every.filter(user_id__in={str(user.pk) for user, _, _ in asked}):
+        if row.audience != _NOTHING:
+            rows[row.user_id].append(row)
+    return [_difference(rows[str(user.pk)], permitted, start) for user, permitted, start in asked]
+
+
+def _difference(rows: Sequence[Right], permitted: frozenset[str], start: Start) -> Difference:
     if not rows:
         return Difference()
     surely = _surely_known(start)
@@ -129,7 +142,7 @@ def difference(
     return Difference(held - permitted | gained, gained)
 
 
-def _surely_known(start: Position | datetime.datetime) -> datetime.datetime | None:
+def _surely_known(start: Start) -> datetime.datetime | None:
     """Return until when every change of rights was known where a client stopped at `start`, as far
     as the log tells when that was."""
     stopped: datetime.datetime | None
@@ -141,9 +154,7 @@ def _surely_known(start: Position | datetime.datetime) -> datetime.datetime | No
     return stopped and stopped - datetime.timedelta(seconds=2 * conf().RECHECK_INTERVAL)
 
 
-def _is_over(
-    at: Moment, start: Position | datetime.datetime, surely: datetime.datetime | None
-) -> bool:
+def _is_over(at: Moment, start: Start, surely: datetime.datetime | None) -> bool:
     """Tell whether something had surely happened, and was known, when a client stopped."""
     time, seq = at
     if surely is None or time >= surely:

@@ -11,7 +11,7 @@ from typing import Final
 from django.db.models import Max
 
 from sync import binary
-from sync.models import SyncLog
+from sync.models import SyncLog, SyncLogQuerySet
 
 CHUNK: Final = 1000
 """Entries held in memory while one large transaction is numbered."""
@@ -93,16 +93,30 @@ def next_batch(using: str, size: int) -> Batch:
         del highest[transaction]
     if highest:
         return Batch(_in_order(window, highest), is_all=False)
-    return _first_of_all(using)
+    return _first_of_all(using, {entry.transaction for entry in window})
 
 
-def _first_of_all(using: str) -> Batch:
-    """Return the first transaction where each is larger than a batch: only looking at everything
-    that waits tells which one ends first."""
+def _first_of_all(using: str, lowest: set[uuid.UUID]) -> Batch:
+    """Return the first transaction where each of the lowest is larger than a batch.
+
+    One that ends before all of them lies wholly below the first of their ends, so what waits above
+    is not looked at: a backlog of large transactions would else be looked at for each of them.
+    """
     pending = SyncLog.objects.using(using).pending().order_by()
-    ends = pending.values_list("transaction").annotate(last=Max("id")).order_by("last")
-    found = [transaction for transaction, _ in ends[:2]]
-    return Batch([], is_all=len(found) < 2, large=found[0] if found else None)
+    ends = _ends(pending.filter(transaction__in=lowest))
+    if not ends:
+        return Batch([], is_all=True)
+    bound = min(ends.values())
+    ends |= _ends(pending.filter(pk__lte=bound).exclude(transaction__in=lowest))
+    later = pending.filter(pk__gt=bound, transaction__in=ends.keys() - lowest)
+    for transaction in set(later.values_list("transaction", flat=True)):
+        del ends[transaction]  # it only begins there
+    first = min(ends, key=lambda transaction: ends[transaction])
+    return Batch([], is_all=not pending.exclude(transaction=first).exists(), large=first)
+
+
+def _ends(entries: SyncLogQuerySet) -> dict[uuid.UUID, int]:
+    return dict(entries.values_list("transaction").annotate(last=Max("id")))
 
 
 def _in_order(window: list[Pending], highest: dict[uuid.UUID, int]) -> list[Pending]:

@@ -149,8 +149,8 @@ def start_hub(transactional_db: None, after_hubs: ExitStack, tmp_path: Path) -> 
     hubs: list[Hub] = []
 
     def start(kind: type[Hub] = Hub, **options: Any) -> Hub:
-        hubs.append(kind(tmp_path / f"hub-{len(hubs)}.log", **options))
-        return hubs[-1].start()
+        hubs.append(kind(tmp_path / f"hub-{len(hubs)}.log", **options).start())
+        return hubs[-1]
 
     yield start
     for hub in hubs:

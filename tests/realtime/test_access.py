@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from realtime import access, auth, paging, refreshing, rights, sharing
 from realtime.arrival import IDENTIFY_TRIES
+from realtime.broadcasting import broadcast
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.database import in_database
@@ -22,7 +23,8 @@ from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Device, Right
 from realtime.refreshing import refresh
 from realtime.relay import relay
-from realtime.rights_history import difference
+from realtime.rights_history import differences
+from realtime.together import together
 from sync.publishing import publish
 from tests.realtime.conftest import finish_database_work
 from tests.realtime.doubles import RecordingTransport
@@ -229,6 +231,18 @@ async def test_what_is_committed_after_the_loss_is_not_heard_even_if_both_are_re
     await off_loop(memo, group, "foreign as well")
     await spoken.done()
     assert "foreign" not in text_of(spoken.replica.received)
+
+
+async def test_a_broadcast_after_the_loss_is_not_heard(spoken, group):
+    await off_loop(join, group)
+    await spoken.arrive()
+    await off_loop(leave, group)
+    broadcast("secret", audience=group.name)
+    broadcast("for.all")
+    messages = await spoken.done()
+    assert "secret" not in text_of(messages)
+    broadcast("later")
+    assert "later" in text_of(await spoken.done())
 
 
 async def test_what_was_committed_before_the_gain_is_not_missed_if_both_are_read_at_once(
@@ -442,17 +456,17 @@ async def test_what_is_gained_while_it_is_looked_up_what_a_client_missed_is_not_
     back.replica.held = None
     is_first = True
 
-    async def gain_meanwhile(function, *args):
+    async def gain_meanwhile(function, *asked):
         nonlocal is_first
-        found = await in_database(function, *args)
-        if function is difference and is_first:
+        found = await together(function, *asked)
+        if function is differences and is_first:
             is_first = False
             await off_loop(join, group)
             messages = await back.done()
             assert [m["gained"] for m in messages if m["type"] == "audiences"] == [[group.name]]
         return found
 
-    monkeypatch.setattr(access, "in_database", gain_meanwhile)
+    monkeypatch.setattr(access, "together", gain_meanwhile)
     await back.hello(cursor=back.replica.cursor)
     await back.done()
     assert back.replica.state == await off_loop(database_state, back.connection.permitted)
@@ -465,8 +479,8 @@ async def test_a_simple_client_that_asks_for_a_part_comes_to_its_end(
     for title in ("first", "second", "third"):
         await off_loop(memo, group, title)
     start = (await off_loop(publish)).cursor
-    identity = await in_database(auth.token_grant, token, SCOPE)
-    await in_database(rights.identify, identity, None)
+    (grant,) = await in_database(auth.token_grants, [(token, SCOPE)])
+    await in_database(rights.identify_all, [(grant, None)])
     await off_loop(join, group)
     settings.SYNC = settings.SYNC | {"PAGE_LIMIT": 1}
     scope = SCOPE | {"headers": [(b"authorization", f"Bearer {token}".encode())]}
@@ -788,16 +802,16 @@ async def test_what_moved_to_an_audience_gained_meanwhile_is_as_the_database_has
 async def test_a_credential_that_ends_between_its_check_and_the_joining_opens_nothing(
     spoken, monkeypatch
 ):
-    token_grant, loop = auth.token_grant, asyncio.get_running_loop()
+    token_grants, loop = auth.token_grants, asyncio.get_running_loop()
 
     def grant_and_deactivate(*args):
-        grant = token_grant(*args)
+        grants = token_grants(*args)
         get_user_model().objects.update(is_active=False)
         refresh(ada())
         asyncio.run_coroutine_threadsafe(spoken.relay.refresh(), loop).result(20)
-        return grant
+        return grants
 
-    monkeypatch.setattr(auth, "token_grant", grant_and_deactivate)
+    monkeypatch.setattr(auth, "token_grants", grant_and_deactivate)
     await spoken.hello()
     assert spoken.closed[0] == 4503
     assert "welcome" not in text_of(spoken.connection.transport.messages)
@@ -807,15 +821,15 @@ async def test_a_loss_before_the_first_look_of_a_relay_is_not_missed(
     transactional_db, token, group, monkeypatch
 ):
     await off_loop(join, group)
-    identify = rights.identify
+    identify = rights.identify_all
 
     def identify_and_lose(*args):
         found = identify(*args)
-        monkeypatch.setattr(rights, "identify", identify)
+        monkeypatch.setattr(rights, "identify_all", identify)
         leave(group)
         return found
 
-    monkeypatch.setattr(rights, "identify", identify_and_lose)
+    monkeypatch.setattr(rights, "identify_all", identify_and_lose)
     async with relay() as fresh:
         spoken = Spoken(fresh, token)
         await spoken.conversation.begin(cookies_count=False)
@@ -864,15 +878,15 @@ async def test_a_loss_between_the_look_at_the_rights_and_the_joining_is_not_miss
     spoken, group, monkeypatch
 ):
     await off_loop(join, group)
-    identify = rights.identify
+    identify = rights.identify_all
 
     def identify_and_lose(*args):
         found = identify(*args)
-        monkeypatch.setattr(rights, "identify", identify)
+        monkeypatch.setattr(rights, "identify_all", identify)
         leave(group)
         return found
 
-    monkeypatch.setattr(rights, "identify", identify_and_lose)
+    monkeypatch.setattr(rights, "identify_all", identify_and_lose)
     await spoken.hello()
     await off_loop(memo, group, "foreign")
     await spoken.done()
@@ -884,7 +898,7 @@ async def test_a_user_of_whom_there_is_always_news_is_let_in_and_hears_nothing_o
     spoken, group, monkeypatch
 ):
     await off_loop(join, group)
-    identify, calls = rights.identify, 0
+    identify, calls = rights.identify_all, 0
 
     def identify_and_change(*args):
         nonlocal calls
@@ -898,7 +912,7 @@ async def test_a_user_of_whom_there_is_always_news_is_let_in_and_hears_nothing_o
             refresh(ada())
         return found
 
-    monkeypatch.setattr(rights, "identify", identify_and_change)
+    monkeypatch.setattr(rights, "identify_all", identify_and_change)
     async with asyncio.timeout(20):
         await spoken.hello()
     await off_loop(memo, group, "foreign as well")

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from realtime.admission import Counts, Seat
+from realtime.admission import Counts, Seat, refusals
 from realtime.errors import Busy, TooManyConnections
 from realtime.models import Presence
 from realtime.relay import relay
@@ -236,6 +236,11 @@ class TestSeats(Seats.TestCase):
 # Across processes
 
 
+def refused(seat):
+    (why,) = refusals([seat])
+    return why
+
+
 @pytest.mark.django_db
 class TestElsewhere:
     """What other processes hold counts as they last said it."""
@@ -244,23 +249,21 @@ class TestElsewhere:
         limits(user=3)
         row("a"), row("b", relay=uuid.UUID(int=2))
         seat = arrived(user=7)
-        assert seat.checked(max, 1, 2) == 2
-        with pytest.raises(Busy):
-            arrived(user=7).checked(max, 1, 2)
+        assert refusals([seat]) == [None]
+        assert refused(arrived(user=7))
 
     def test_so_do_those_of_the_same_address_whoever_they_are(self, limits, arrived):
         limits(address=2)
         row(user_id="8", network=OFFICE)
-        arrived(user=7).checked(max, 1, 2)
-        with pytest.raises(Busy):
-            arrived(user=7).checked(max, 1, 2)
-        arrived(HOME, user=7).checked(max, 1, 2)
+        assert not refused(arrived(user=7))
+        assert refused(arrived(user=7))
+        assert not refused(arrived(HOME, user=7))
 
     def test_those_of_others_and_of_silent_processes_do_not(self, limits, arrived):
         limits(user=1, address=1)
         row(user_id="8", network=HOME)
         row(silent_for=61, network=OFFICE)
-        arrived(user=7).checked(max, 1, 2)
+        assert not refused(arrived(user=7))
 
     def test_a_client_comes_back_when_the_living_have_confirmed_theirs(
         self, limits, arrived, settings
@@ -268,20 +271,27 @@ class TestElsewhere:
         limits(user=1)
         settings.REALTIME |= {"PRESENCE_INTERVAL": 10}
         row()
-        with pytest.raises(Busy) as raised:
-            arrived(user=7).checked(max, 1, 2)
-        assert 10 <= raised.value.retry_after <= 20
+        assert 10 <= refused(arrived(user=7)).retry_after <= 20
 
-    def test_it_takes_one_query_for_both_and_none_without_limits(self, limits, arrived):
+    def test_it_takes_one_query_for_all_and_none_without_limits(self, limits, arrived):
         limits(user=5, address=5)
-        seat = arrived(user=7)
+        seats = [arrived(user=7), arrived(user=8), arrived(HOME, user=8)]
         with CaptureQueriesContext(database) as found:
-            seat.checked(max, 1, 2)
+            refusals(seats)
         assert len(found) == 1
         limits()
         with CaptureQueriesContext(database) as found:
-            seat.checked(max, 1, 2)
+            refusals(seats)
         assert len(found) == 0
+
+    def test_of_many_who_come_at_once_those_have_to_wait_who_are_too_many(self, limits, arrived):
+        limits(user=3, address=4)
+        row("a"), row("b", network=OFFICE), row("c", user_id="8", network=OFFICE)
+        row("d", user_id="9", network=HOME)
+        seats = [arrived(user=7), arrived(HOME, user=8), arrived(HOME, user=9), arrived(user=8)]
+        assert [why is not None for why in refusals(seats)] == [False, False, False, False]
+        seats.append(arrived(user=7))
+        assert [why is not None for why in refusals(seats)] == [True, False, False, True, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -295,4 +305,4 @@ async def test_what_this_process_has_written_is_not_counted_twice(
         running.join(connection_of(ada))
         await eventually(Presence.objects.count)
         arrived(user=ada.pk)
-        await off_loop(arrived(user=ada.pk).checked, max, 1, 2)
+        assert not await off_loop(refused, arrived(user=ada.pk))

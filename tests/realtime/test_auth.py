@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.auth import bearer_token, pairing_grant, token_grant
+from realtime.auth import bearer_token, is_hosts, pairing_grant, token_grants
 from realtime.devices import create_device, new_token
-from realtime.errors import BadToken
+from realtime.errors import AuthenticateFailed, BadToken
 from realtime.pairing import pair_device
 
 HERE = "tests.realtime.test_auth"
@@ -22,6 +22,10 @@ def authenticate(token, scope):
     return get_user_model().objects.get(username="grace") if token == OWN else None
 
 
+def fail(token, scope):
+    raise ValueError("the identity provider does not answer")
+
+
 @pytest.fixture
 def host_tokens(settings):
     settings.REALTIME = {"AUTHENTICATE": f"{HERE}.authenticate"}
@@ -32,6 +36,13 @@ def host_tokens(settings):
 def user(db, django_user_model):
     django_user_model.objects.create_user("grace", password="secret")
     return django_user_model.objects.create_user("ada", password="secret")
+
+
+def token_grant(token, scope):
+    (found,) = token_grants([(token, scope)])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -96,3 +107,32 @@ def test_a_pairing_code_leads_to_the_user_of_its_device_and_to_its_token(user):
     grant, token = pairing_grant(code, "192.0.2.7")
     assert (grant.user, grant.device_id, grant.audiences) == (user, device.pk, {"team:1"})
     assert token_grant(token, SCOPE).device_id == device.pk
+
+
+def test_each_of_many_tokens_gets_its_own_answer_by_one_query(
+    user, host_tokens, django_assert_num_queries
+):
+    laptop, phone = (create_device(user, name)[1] for name in ("laptop", "phone"))
+    forged = phone[:-43] + "A" * 43
+    tokens = [laptop, new_token("00000000"), phone, forged, laptop]
+    with django_assert_num_queries(1):
+        found = token_grants([(token, SCOPE) for token in tokens])
+    assert [isinstance(one, BadToken) for one in found] == [False, True, False, True, False]
+    assert found[0].device_id == found[4].device_id != found[2].device_id
+    mixed = token_grants([(token, SCOPE) for token in (OWN, laptop, "nonsense", forged)])
+    assert [isinstance(one, BadToken) for one in mixed] == [False, False, True, True]
+    assert [one.user.username for one in mixed[:2]] == ["grace", "ada"]
+
+
+def test_a_host_that_fails_for_one_token_fails_for_no_other(user, host_tokens, settings):
+    settings.REALTIME = {"AUTHENTICATE": f"{HERE}.fail"}
+    failed, found = token_grants([(OWN, SCOPE), (create_device(user, "laptop")[1], SCOPE)])
+    assert isinstance(failed, AuthenticateFailed)
+    assert found.user == user
+
+
+def test_only_what_is_no_device_token_is_the_hosts(host_tokens, settings):
+    assert is_hosts(OWN)
+    assert not is_hosts(new_token("00000000"))
+    settings.REALTIME = {}
+    assert not is_hosts(OWN)

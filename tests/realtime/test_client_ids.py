@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError
 
 from realtime.client_ids import (
-    belongs_to,
+    belong_to,
     checked_client_id,
     generated_client_id,
     given_client_id,
@@ -26,6 +26,11 @@ def user(db, django_user_model):
 @pytest.fixture
 def other(db, django_user_model):
     return django_user_model.objects.create(username="grace")
+
+
+def belongs_to(client_id, user):
+    (found,) = belong_to([(client_id, user)])
+    return found
 
 
 @pytest.mark.parametrize(
@@ -129,3 +134,48 @@ def test_a_user_who_is_gone_is_tried_once(django_user_model, django_assert_max_n
     django_user_model.objects.filter(pk=gone.pk).delete()
     with django_assert_max_num_queries(8), pytest.raises(IntegrityError):
         belongs_to("laptop-7", gone)
+
+
+# Many at once
+
+
+def test_each_of_many_claims_gets_its_own_answer(user, other):
+    belongs_to("laptop", user)
+    belongs_to("phone", other)
+    generated = generated_client_id(user)
+    claims = [("laptop", user), ("laptop", other), ("phone", other), ("new", other), ("new", user)]
+    claims += [(generated, user), (generated, other), ("tablet", user)]
+    assert belong_to(claims) == [True, False, True, True, False, True, False, True]
+    owners = dict(Client.objects.values_list("client_id", "user_id"))
+    assert owners == {
+        "laptop": user.pk,
+        "phone": other.pk,
+        "new": other.pk,
+        "tablet": user.pk,
+    }
+
+
+def test_coming_back_costs_as_many_statements_for_many_as_for_one(user, django_assert_num_queries):
+    ids = [f"laptop-{n}" for n in range(20)]
+    belong_to([(client_id, user) for client_id in ids])
+    for some in (ids[:1], ids):
+        with django_assert_num_queries(4):
+            assert all(belong_to([(client_id, user) for client_id in some]))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_users_who_claim_many_client_ids_at_once_each_id_has_one_owner(django_user_model):
+    users = [django_user_model.objects.create(username=f"user {n}") for n in range(6)]
+    ids = [f"laptop-{n}" for n in range(10)]
+    orders = [ids, ids[::-1]] * 3
+    found = in_threads(
+        *(
+            lambda user=user, order=order: dict(
+                zip(order, belong_to([(one, user) for one in order]), strict=True)
+            )
+            for user, order in zip(users, orders, strict=True)
+        )
+    )
+    for client_id in ids:
+        winners = [user for user, won in zip(users, found, strict=True) if won[client_id]]
+        assert winners == [Client.objects.get(client_id=client_id).user]

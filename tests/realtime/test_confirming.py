@@ -108,7 +108,7 @@ async def test_what_500_clients_cost_that_resume_at_once(running, no_tick, monke
         users = [get_user_model().objects.create(username=str(n)) for n in range(USERS)]
         tokens = [create_device(user, "laptop")[1] for user in users for _ in range(DEVICES)]
         Project.objects.bulk_create([Project(name=str(n)) for n in range(10)])
-        return [rights.identify(device_grant(token), None) for token in tokens]
+        return rights.identify_all([(device_grant(token), None) for token in tokens])
 
     async def count(function, *args):
         return await in_database(counted, function, *args)

@@ -122,7 +122,7 @@ async def test_a_user_that_cannot_be_read_now_is_asked_to_come_back(
     def fail(*args):
         raise OperationalError("the password of the database is hunter2")
 
-    monkeypatch.setattr(auth, "token_grant", fail)
+    monkeypatch.setattr(auth, "token_grants", fail)
     await spoken.say(Hello(token=token, id="h"))
     error, goodbye = spoken.messages
     assert (error["code"], error["retryable"], error["id"]) == ("internal", True, "h")

@@ -15,7 +15,7 @@ from realtime.devices import create_device
 from realtime.errors import BadToken
 from realtime.models import Device
 from realtime.pairing import redeem
-from realtime.sightings import saw
+from realtime.sightings import Sighting, saw_all
 from tests.support.manage import manage
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_the_list_shows_each_device_and_no_secret(user):
     active, token = create_device(user, "laptop")
     gone, _ = create_device(user, "lost phone")
     hub_device("revoke", gone.prefix)
-    saw(active.pk, "192.0.2.7", "1.2.0", "windows")
+    saw_all([Sighting(active.pk, "192.0.2.7", "1.2.0", "windows")])
     out, _ = hub_device("list")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert lines.keys() == {active.prefix, gone.prefix}

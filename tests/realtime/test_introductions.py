@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import logging
+from collections import Counter
+from itertools import zip_longest
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +15,9 @@ from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.utils import timezone
 
-from realtime import device_grants, refresh
+from realtime import auth, device_grants, introducing, refresh, sightings
 from realtime.attempts import attempts
+from realtime.codes import CloseCode
 from realtime.connection import Connection
 from realtime.conversation import Conversation
 from realtime.devices import create_device, revoke_device, rotate_device
@@ -29,6 +33,7 @@ from tests.support.off_loop import off_loop
 
 HERE = "tests.realtime.test_introductions"
 HOME = "192.0.2.7"
+STORM = 30
 HOUR = datetime.timedelta(hours=1)
 OWN = "a token of the host"
 host = SimpleNamespace(answer=None)
@@ -219,6 +224,60 @@ async def test_whatever_opens_nothing_is_answered_with_the_same_bytes(open_clien
     [[goodbye], (code, _)] = answers[0]
     assert '"code":4501' in goodbye
     assert code == 4501
+
+
+async def test_a_storm_is_looked_up_together_and_each_is_told_what_it_would_be_told_alone(
+    open_client, ada, monkeypatch
+):
+    calls = Counter()
+
+    def counted(module, name):
+        function = getattr(module, name)
+
+        def count(asked):
+            calls[name] += 1
+            return function(asked)
+
+        monkeypatch.setattr(module, name, count)
+
+    good = [(await off_loop(known, ada))[1] for _ in range(STORM)]
+    bad = [await off_loop(make, ada) for make in test_device_grants.REFUSED]
+    alone = await open_client()
+    await alone.say(Hello(token=bad[0], id="same"))
+    counted(auth, "token_grants")
+    counted(introducing, "introduce_all")
+    counted(sightings, "saw_all")
+    tokens = [token for pair in zip_longest(good, bad) for token in pair if token is not None]
+    clients = {token: await open_client() for token in tokens}
+    await asyncio.gather(
+        *(one.say(Hello(token=token, id="same")) for token, one in clients.items())
+    )
+    for token in good:
+        assert clients[token].messages[0]["type"] == "welcome"
+        assert clients[token].grant.user == ada
+    assert len({clients[token].grant.device_id for token in good}) == len(good)
+    assert [clients[token].wire for token in bad] == [alone.wire] * len(bad)
+    assert set(calls) == {"token_grants", "introduce_all", "saw_all"}
+    assert max(calls.values()) <= 3
+
+
+async def test_a_client_that_gives_up_before_its_turn_is_not_looked_up(
+    open_client, ada, monkeypatch, caplog
+):
+    _, token = await off_loop(known, ada)
+    client = await open_client()
+    looked_up, grants = [], auth.token_grants
+
+    def grant_and_go(asked):
+        client.transport.closed = (CloseCode.NORMAL, "")
+        return grants(asked)
+
+    monkeypatch.setattr(auth, "token_grants", grant_and_go)
+    monkeypatch.setattr(introducing, "introduce_all", lambda asked: looked_up.append(asked))
+    await client.say(Hello(token=token))
+    assert (client.messages, looked_up, client.connection.identity) == ([], [], None)
+    assert client.connection not in client.relay.connections
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("token_in", ["hello", "header"])

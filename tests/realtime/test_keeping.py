@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import threading
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection as database
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from realtime import client_count, connections, keeping
 from realtime.database import in_database
-from realtime.keeping import CHUNK, FORGET_AFTER, leave_all
+from realtime.keeping import CHUNK, FORGET_AFTER, SLICE, leave_all
 from realtime.models import Presence
 from realtime.relay import relay
 from tests.realtime.doubles import SECONDS, connection_of
@@ -128,6 +129,35 @@ async def test_a_storm_of_connections_is_written_in_few_transactions(running, ad
         running.leave(connection)
     await eventually(lambda: client_count() == 0)
     assert len(writes) <= 4
+
+
+async def test_a_look_at_many_connections_lets_others_have_their_turn(ada):
+    running = SimpleNamespace(
+        id=uuid.uuid4(), position=None, connections={connection_of(ada) for _ in range(SLICE * 4)}
+    )
+    looking, turns = asyncio.ensure_future(keeping._look(running)), 0
+    while not looking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert len(looking.result()) == SLICE * 4
+    assert turns >= 4
+
+
+async def test_who_ends_while_the_others_are_looked_at_is_gone_soon(running, ada, monkeypatch):
+    """It is found among those who left, and its row goes with the next look."""
+    monkeypatch.setattr(keeping, "SLICE", 1)
+    members = [member(running, ada, f"client {number}") for number in range(3)]
+    look = keeping._look
+
+    async def look_while_they_leave(running):
+        looking = asyncio.ensure_future(look(running))
+        await asyncio.sleep(0)
+        for one in members[1:]:
+            running.leave(one)
+        return await looking
+
+    monkeypatch.setattr(keeping, "_look", look_while_they_leave)
+    await eventually(are_present, "client 0")
 
 
 async def test_a_relay_that_ends_leaves_nobody_behind(ada):

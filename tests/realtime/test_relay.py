@@ -8,8 +8,10 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 
 from hubproject.models import Project
+from realtime import fanout
 from realtime import relay as relay_module
 from realtime.database import for_relay
 from realtime.frames import Frame
@@ -94,6 +96,24 @@ async def test_a_change_reaches_every_connection_of_its_audience_and_no_other(ru
     assert titles(one) == titles(other) == ["Move"]
     assert titles(stranger) == []
     assert one.position == stranger.position == running.position
+
+
+async def test_who_refreshes_waits_for_rounds_that_give_way(running, monkeypatch):
+    """Between two clients other work is done, and the wait ends when everybody has been served."""
+    monkeypatch.setattr(fanout, "STRETCH", 1)
+    connections = [joined(running) for _ in range(5)]
+    served_when_the_loop_came_by = set()
+
+    def look():
+        served_when_the_loop_came_by.add(sum(bool(titles(one)) for one in connections))
+        if not all(map(titles, connections)):
+            asyncio.get_running_loop().call_soon(look)
+
+    look()
+    await create("Move")
+    await running.refresh()
+    assert all(titles(one) == ["Move"] for one in connections)
+    assert {1, 2, 3, 4} <= served_when_the_loop_came_by
 
 
 async def test_a_change_is_encoded_once_for_all_who_hear_it(running):
@@ -299,6 +319,7 @@ async def test_a_message_of_the_host_reaches_its_audience_or_its_client(running)
     running.message(Frame('{"to":"everyone"}'), "everyone", None)
     running.message(Frame('{"to":"phone"}'), None, "phone")
     running.message(Frame('{"to":"no audience"}'), "project:2", None)
+    await running.refresh()
     assert laptop.transport.messages == [{"to": "everyone"}]
     assert phone.transport.messages == [{"to": "phone"}]
     assert nobody.transport.messages == []
@@ -308,7 +329,28 @@ async def test_a_message_of_the_host_does_not_wait_for_who_does_not_read(running
     connection = joined(running)
     connection.fall_behind()
     running.message(Frame("{}"), "everyone", None)
+    await running.refresh()
     assert connection.transport.frames == []
+
+
+async def test_messages_of_the_host_wait_for_a_log_that_cannot_be_read_but_not_in_any_number(
+    running, monkeypatch, settings
+):
+    settings.REALTIME = {"TICK": 3600, "MAX_WAITING_BROADCASTS": 2}
+    connection = joined(running)
+
+    def fail(*asked):
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(relay_module, "tail", fail)
+        for number in range(3):
+            running.message(Frame(str(number)), "everyone", None)
+        with pytest.raises(OperationalError):
+            await running.refresh()
+        assert connection.transport.frames == []
+    await running.refresh()
+    assert [frame.text for frame in connection.transport.frames] == ["1", "2"]
 
 
 async def test_a_message_of_the_host_comes_from_any_thread(running):

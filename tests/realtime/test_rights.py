@@ -9,7 +9,7 @@ import sync
 from realtime.client_ids import checked_client_id
 from realtime.errors import Revoked
 from realtime.grants import Grant
-from realtime.rights import audiences_for, confirmed, confirmed_all, identify
+from realtime.rights import audiences_for, confirmed, confirmed_all, identify_all
 from tests.realtime.doubles import grant_of
 
 HERE = "tests.realtime.test_rights"
@@ -35,6 +35,13 @@ async def async_audiences(user):
 
 def wrong_audiences(user):
     return user.wrong
+
+
+def identify(grant, client_id):
+    (found,) = identify_all([(grant, client_id)])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def test_a_client_id_that_is_the_users_is_given(user):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hubproject.models import Project
 from realtime.models import Right
-from realtime.rights_history import Difference, difference, remember
+from realtime.rights_history import Difference, differences, remember, remember_all
 from sync.cursor import Position
 from sync.publishing import publish
 from tests.support.late_replica import ReadsFromALateReplica
@@ -39,6 +39,11 @@ def step():
 def intervals():
     rows = Right.objects.using("default").order_by("audience", "id")
     return [(r.audience, r.gained_seq, r.lost_seq) for r in rows]
+
+
+def difference(*asked):
+    (found,) = differences([asked])
+    return found
 
 
 def test_what_is_held_at_the_first_sight_counts_as_held_ever_since(user):
@@ -190,3 +195,41 @@ def test_a_replica_that_is_late_does_not_have_it_written_twice(user, settings):
     remember(user, {"b"})
     assert [name for name, *_ in intervals()] == ["a", "b"]
     assert difference(user, frozenset("b"), start) == Difference(frozenset("ab"), frozenset("b"))
+
+
+# Many at once
+
+
+def test_what_many_users_hold_is_one_query_where_it_is_known(
+    user, django_user_model, django_assert_num_queries
+):
+    grace = django_user_model.objects.create_user("grace")
+    nobody = django_user_model.objects.create_user("nobody")
+    held = {user.pk: frozenset("a"), grace.pk: frozenset("ab"), nobody.pk: frozenset()}
+    remember_all(held)
+    with django_assert_num_queries(1):
+        remember_all(held)
+    step()
+    remember_all({user.pk: frozenset("b"), grace.pk: frozenset("ab")})
+    assert not difference(grace, frozenset("ab"), publish())
+    assert [name for name, _, lost in intervals() if lost is not None] == ["a"]
+
+
+def test_the_differences_of_many_are_those_of_each(
+    user, django_user_model, django_assert_num_queries
+):
+    grace = django_user_model.objects.create_user("grace")
+    before = step()
+    remember_all({user.pk: frozenset("a"), grace.pk: frozenset("a")})
+    with django_assert_num_queries(1):
+        found = differences([(one, frozenset("a"), before) for one in (user, grace)])
+    assert found == [Difference(), Difference()]
+    remember(grace, [])
+    after = step()
+    asked = [
+        (user, frozenset("a"), before),
+        (grace, frozenset(), before),
+        (grace, frozenset(), after),
+    ]
+    assert differences(asked) == [difference(*one) for one in asked]
+    assert differences(asked)[1].lost == {"a"}

@@ -12,7 +12,7 @@ from django.utils import timezone
 from realtime.devices import create_device
 from realtime.messages import Hello
 from realtime.models import Device
-from realtime.sightings import describe, saw
+from realtime.sightings import Sighting, describe, saw_all
 from tests.realtime.doubles import connection_of
 
 HOME = "192.0.2.7"
@@ -21,6 +21,10 @@ HOME = "192.0.2.7"
 @pytest.fixture
 def device(db, django_user_model):
     return create_device(django_user_model.objects.create(username="ada"), "laptop")[0]
+
+
+def saw(*said):
+    saw_all([Sighting(*said)])
 
 
 def kept():
@@ -74,9 +78,35 @@ def test_what_a_client_does_not_say_stays(device):
     assert kept() == (HOME, "1.2.0", "windows")
 
 
-def test_seeing_a_device_is_one_statement(device, django_assert_num_queries):
-    with django_assert_num_queries(1):
-        saw(device.pk, HOME, "1", "a")
+def test_seeing_many_devices_again_takes_as_many_statements_as_seeing_one(
+    device, django_assert_num_queries
+):
+    devices = [device, *(create_device(device.user, f"phone {n}")[0] for n in range(5))]
+    sightings = [Sighting(one.pk, HOME, "1", "a") for one in devices]
+    saw_all(sightings)
+    for some in (sightings[:1], sightings):
+        moment = backdate(hours=1)
+        with django_assert_num_queries(4):
+            saw_all(some)
+        assert Device.objects.filter(last_seen_at__gt=moment).count() == len(some)
+    with django_assert_num_queries(3):
+        saw_all(sightings)
+
+
+def test_of_many_that_are_seen_each_keeps_what_it_said(device):
+    phone, _ = create_device(device.user, "phone")
+    gone = phone.pk + 1000
+    saw_all(
+        [
+            Sighting(device.pk, HOME, "1", ""),
+            Sighting(gone, "", "", ""),
+            Sighting(phone.pk, "", "2", "b"),
+        ]
+    )
+    phone.refresh_from_db()
+    assert (phone.address, phone.app_version, phone.platform) == ("", "2", "b")
+    device.refresh_from_db()
+    assert (device.address, device.app_version, device.platform) == (HOME, "1", "")
 
 
 def test_seeing_a_device_writes_no_other(device):

@@ -42,8 +42,8 @@ def test_of_large_records_not_hundreds_are_fetched_for_a_page_of_a_few(monkeypat
         return found
 
     for _ in range(120):
-        Ticket.objects.create(subject="x" * 200)
-    sync_settings(PAGE_BYTES=10 * (250 + OVERHEAD))
+        Ticket.objects.create(subject="x" * 100)
+    sync_settings(PAGE_BYTES=10 * (150 + OVERHEAD))
     monkeypatch.setattr(reading, "newest_entries", noted)
     found = pages()
     assert sum(len(page.rows) for page in found) == 120

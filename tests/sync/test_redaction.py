@@ -120,9 +120,9 @@ def test_a_client_that_follows_is_told_to_forget(owner):
     sync.redact(owner, ["name"])
     [change] = changes_since(held.position, EVERYONE).changes
     assert (change.action, change.cause) == ("update", REDACTED)
-    assert SyncLog.objects.get(seq=change.seq).event == "owner.updated"
+    entry = SyncLog.objects.get(seq=change.seq)
+    assert (entry.event, entry.latest) == ("owner.updated", True)
     assert (change.values, change.changed_names) == ({"id": owner.pk, "name": None}, ["name"])
-    assert change.latest
     assert changes_since(None, EVERYONE).changes == [change]
 
 

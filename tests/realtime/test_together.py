@@ -60,6 +60,14 @@ def one_at_a_time(settings):
     settings.REALTIME = {"DATABASE_THREADS": 2}
 
 
+@pytest.mark.usefixtures("one_at_a_time")
+async def test_who_asks_again_at_once_is_answered():
+    """The call that answered has found nothing more to do by then, but has not ended."""
+    clerk = Clerk()
+    async with asyncio.timeout(SECONDS):
+        assert [await together(clerk.answer, number) for number in (2, 4, 6)] == [4, 8, 12]
+
+
 async def test_each_gets_its_own_answer_or_error():
     found = await ask_all(Clerk(), range(6))
     assert found[::2] == [0, 4, 8]

@@ -70,13 +70,18 @@ class Gathering(Generic[Q, A]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[A] = loop.create_future()
         self._waiting.append((question, future, is_wanted))
-        # Half of the threads: no kind of question keeps all others waiting.
-        if len(self._calls) < max(1, conf().DATABASE_THREADS // 2):
-            # In an empty context: it goes on when the connection that began it has ended.
-            call = loop.create_task(self._answer(), context=contextvars.Context())
-            self._calls.add(call)
-            call.add_done_callback(self._ended)
+        self._call()
         return await future
+
+    def _call(self) -> None:
+        # Half of the threads: no kind of question keeps all others waiting.
+        if len(self._calls) >= max(1, conf().DATABASE_THREADS // 2):
+            return
+        # In an empty context: it goes on when the connection that began it has ended.
+        loop = asyncio.get_running_loop()
+        call = loop.create_task(self._answer(), context=contextvars.Context())
+        self._calls.add(call)
+        call.add_done_callback(self._ended)
 
     async def _answer(self) -> None:
         loop = asyncio.get_running_loop()
@@ -108,7 +113,9 @@ class Gathering(Generic[Q, A]):
         self._calls.discard(call)
         if not call.cancelled():
             call.exception()  # whoever asked has been told
-        if not self._calls:
+        if self._waiting:  # asked between the last look of a call and this
+            self._call()
+        elif not self._calls:
             self._on_idle()
 
 

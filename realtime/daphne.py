@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from typing import Any, Final
 
 from realtime.codes import CloseCode
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 from realtime.inflow import Inflow
 from realtime.transport import AsgiTransport, Send, Transport
 
@@ -65,7 +65,7 @@ class DaphneTransport:
         self._open: int | None = protocol.STATE_OPEN
         """The state of the protocol in which frames may be sent; None once this end is done."""
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         if self._protocol.state != self._open:
             return False
         try:
@@ -130,7 +130,7 @@ class SocketTransport(DaphneTransport):
         self._tcp = protocol.transport
         self._socket_send = self._tcp.socket.send
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         # Called for every message to every client: what it costs besides the system call counts.
         protocol, tcp = self._protocol, self._tcp
         if (

@@ -1,9 +1,10 @@
-"""A text message in the forms that transports write."""
+"""Text messages in the forms that transports write."""
 
 from __future__ import annotations
 
 import functools
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 _FIN_TEXT: Final = 0x81
@@ -14,6 +15,11 @@ class Frame:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    @property
+    def each(self) -> Sequence[Frame]:
+        """The messages in it, as a `Run` has them."""
+        return (self,)
 
     @functools.cached_property
     def wire(self) -> bytes:
@@ -29,3 +35,16 @@ class Frame:
         if size < 65536:
             return struct.pack("!BBH", _FIN_TEXT, 126, size) + payload
         return struct.pack("!BBQ", _FIN_TEXT, 127, size) + payload
+
+
+class Run:
+    """Messages that are written together. To a client each is a frame of its own, but one system
+    call takes all of them."""
+
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self.each = frames
+
+    @functools.cached_property
+    def wire(self) -> bytes:
+        """The frames, one behind the other."""
+        return b"".join([frame.wire for frame in self.each])

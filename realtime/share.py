@@ -6,13 +6,14 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.event_text import events_message
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 from sync.cursor import Position
 
 BATCH_BYTES: Final = 64 * 1024
-"""Characters of events at which a frame with several of them is closed."""
+"""Characters of events at which a frame with several of them is closed, or a run of frames."""
 
 
 class Form(NamedTuple):
@@ -33,7 +34,7 @@ class Share:
         self.form = form
 
     @functools.cached_property
-    def frames(self) -> tuple[Frame, ...]:
+    def frames(self) -> tuple[Frame | Run, ...]:
         """What is written, one after the other."""
         return tuple(frame for frame, _ in self._told)
 
@@ -42,29 +43,30 @@ class Share:
         return self._told[sent - 1][1]
 
     @functools.cached_property
-    def _told(self) -> list[tuple[Frame, Position]]:
-        """Each frame, and the position behind what it tells."""
-        if not self.form.batch:
-            return [(self._frame(event), event.position) for event in self.events]
+    def _told(self) -> list[tuple[Frame | Run, Position]]:
+        """What is written at once, and the position behind what it tells."""
         return [(self._together(part), part[-1].position) for part in self._parts()]
 
     def _frame(self, event: LiveEvent) -> Frame:
         return event.frame if self.form.with_cursors else event.frame_without_cursor
 
-    def _together(self, events: list[LiveEvent]) -> Frame:
+    def _together(self, events: list[LiveEvent]) -> Frame | Run:
         frames = [self._frame(event) for event in events]
         if len(frames) == 1:
             return frames[0]
+        if not self.form.batch:
+            return Run(frames)
         return Frame(events_message([frame.text for frame in frames]))
 
     def _parts(self) -> Iterator[list[LiveEvent]]:
-        """Yield what goes into one frame each, for a client is looked at between two frames."""
+        """Yield what is written at once, for a client is looked at between two writes."""
+        limit = min(BATCH_BYTES, conf().MAX_UNSENT_BYTES)
         part: list[LiveEvent] = []
         size = 0
         for event in self.events:
             part.append(event)
             size += len(self._frame(event).text)
-            if size > BATCH_BYTES:
+            if size > limit:
                 yield part
                 part, size = [], 0
         if part:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from realtime.codes import CloseCode
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds that a close may wait for a client that does not read what was sent before it."""
@@ -23,8 +23,8 @@ class Transport(Protocol):
     To be used on the event loop of its connection alone.
     """
 
-    def send(self, frame: Frame) -> bool:
-        """Take a frame for sending; a frame for a closing connection is dropped.
+    def send(self, frame: Frame | Run) -> bool:
+        """Take a frame, or several, for sending; for a closing connection it is dropped.
 
         Returns True where it has left the process, and so has everything before it; where not,
         `unsent` tells how much waits.
@@ -68,10 +68,10 @@ class AsgiTransport:
         self._ready = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         if not self._closing:
-            self._unsent += len(frame.wire)
-            self._queue.append(frame)
+            self._unsent += sum(len(one.wire) for one in frame.each)
+            self._queue += frame.each
             self._ready.set()
         return False
 

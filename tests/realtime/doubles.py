@@ -13,7 +13,7 @@ from typing import Any
 from realtime.codes import CloseCode
 from realtime.connection import Connection, Identity
 from realtime.encoding import LiveEvent
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 from realtime.grants import Grant
 from sync import codec
 from sync.cursor import Position
@@ -49,9 +49,9 @@ class RecordingTransport:
         """What the client was sent, decoded."""
         return [json.loads(frame.text) for frame in self.frames]
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         if self.closed is None:
-            self.frames.append(frame)
+            self.frames += frame.each
             self._news.set()
         return not self.unsent
 
@@ -83,7 +83,7 @@ class FailingTransport(RecordingTransport):
 
     is_broken = True
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         if self.is_broken:
             raise OSError("the socket is broken")
         return super().send(frame)
@@ -92,9 +92,9 @@ class FailingTransport(RecordingTransport):
 class FillingTransport(RecordingTransport):
     """A transport to a client that does not read: all that it is given stays unsent."""
 
-    def send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame | Run) -> bool:
         super().send(frame)
-        self.unsent += len(frame.text)
+        self.unsent += sum(len(one.text) for one in frame.each)
         return False
 
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from realtime.codes import CloseCode
 from realtime.daphne import SocketTransport
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 from tests.realtime.raw_frames import frame as of_client
 from tests.realtime.strict_frames import CLOSE, PING, PONG, TEXT, Received, parse
 from tests.realtime.wires import DaphneWire, PlainSocket
@@ -93,6 +93,14 @@ class SocketMachine(RuleBasedStateMachine):
             self.expected.append(Received(TEXT, text.encode()))
         has_left = self.transport.send(frame)
         if has_left:
+            assert self.transport.unsent == 0
+            assert len(self._taken()) == self._size_of_expected()
+
+    @rule(texts=st.lists(TEXTS, min_size=2, max_size=5))
+    def send_together(self, texts: list[str]) -> None:
+        if not self.transport.is_closing:
+            self.expected += [Received(TEXT, text.encode()) for text in texts]
+        if self.transport.send(Run([Frame(text) for text in texts])):
             assert self.transport.unsent == 0
             assert len(self._taken()) == self._size_of_expected()
 

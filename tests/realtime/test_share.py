@@ -21,9 +21,17 @@ def numbers(frame: Frame):
 
 
 def test_each_event_is_a_frame_of_its_own_and_the_same_in_every_share():
-    share, other = Share(EVENTS, EACH), Share(EVENTS[1:], EACH)
-    assert share.frames == tuple(event.frame for event in EVENTS)
-    assert share.frames[1] is other.frames[0]
+    [one], [other] = Share(EVENTS, EACH).frames, Share(EVENTS[1:], EACH).frames
+    assert list(one.each) == [event.frame for event in EVENTS]
+    assert one.each[1] is other.each[0]
+
+
+def test_frames_are_written_together_and_the_bytes_made_once():
+    share = Share(EVENTS, EACH)
+    [run] = share.frames
+    assert run.wire == b"".join(event.frame.wire for event in EVENTS)
+    assert share.frames[0] is run
+    assert Share(EVENTS[:1], EACH).frames == (EVENTS[0].frame,)
 
 
 def test_a_batch_is_one_frame_and_is_composed_once():
@@ -40,20 +48,22 @@ def test_a_batch_of_one_is_the_event_as_it_is():
 @pytest.mark.parametrize("batch", [True, False])
 def test_who_is_given_no_cursors_gets_none(batch):
     frames = Share(EVENTS, Form(batch, with_cursors=False)).frames
-    assert not any("cursor" in frame.text for frame in frames)
+    assert not any("cursor" in frame.text for run in frames for frame in run.each)
 
 
 def test_a_batch_is_closed_when_it_is_large():
     large = f'{{"notes":"{"x" * (BATCH_BYTES // 2)}"}}'
     events = tuple(live_event(number, data=large) for number in (1, 2, 3))
     assert [numbers(frame) for frame in Share(events, BATCH).frames] == [[1, 2], [3]]
+    assert [len(run.each) for run in Share(events, EACH).frames] == [2, 1]
 
 
 def test_the_end_is_behind_what_was_sent():
     large = f'{{"notes":"{"x" * BATCH_BYTES}"}}'
     events = (EVENTS[0], live_event(2, data=large), EVENTS[2])
-    assert [Share(EVENTS, EACH).end(sent) for sent in (1, 2, 3)] == [position(n) for n in (1, 2, 3)]
-    assert [Share(events, BATCH).end(sent) for sent in (1, 2)] == [position(2), position(3)]
+    assert Share(EVENTS, EACH).end(1) == position(3)
+    for form in (EACH, BATCH):
+        assert [Share(events, form).end(sent) for sent in (1, 2)] == [position(2), position(3)]
 
 
 def test_there_is_one_share_of_the_same_events_in_the_same_form():

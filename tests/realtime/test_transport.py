@@ -14,7 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from realtime import daphne, transport
 from realtime.codes import CloseCode
 from realtime.daphne import DaphneTransport, SocketTransport, transport_for
-from realtime.frames import Frame
+from realtime.frames import Frame, Run
 from realtime.transport import AsgiTransport
 from tests.realtime.strict_frames import parse
 from tests.realtime.wires import AsgiWire, DaphneWire, ListSocket, PlainSocket, settled
@@ -66,6 +66,23 @@ async def test_frames_arrive_whole_and_in_the_order_sent(wire):
     send(wire, *TEXTS)
     await wire.flow()
     assert wire.texts == TEXTS
+
+
+async def test_what_is_written_together_arrives_as_the_frames_it_is_made_of(wire):
+    wire.transport.send(Run([Frame(text) for text in TEXTS]))
+    send(wire, "after")
+    await wire.flow()
+    assert wire.texts == [*TEXTS, "after"]
+
+
+async def test_what_is_written_together_is_unsent_together(wire):
+    wire.stall()
+    frames = [Frame("ü" * 1000) for _ in range(3)]
+    wire.transport.send(Run(frames))
+    await settled()
+    assert wire.transport.unsent == sum(len(frame.wire) for frame in frames)
+    await wire.flow()
+    assert wire.transport.unsent == 0
 
 
 async def test_sending_never_waits_for_a_client_that_does_not_read(wire):

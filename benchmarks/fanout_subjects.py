@@ -14,7 +14,11 @@ from benchmarks.fanout_dialects import ServerSentEvents, SocketIo, WebSocket
 from benchmarks.fanout_servers import Server
 from tests.support.loopback import HOST
 
-DAPHNE: Final = (sys.executable, "-m", "daphne", "-b", HOST, "-p", "{port}")
+DAPHNE: Final = (
+    *(sys.executable, "-m", "daphne"),
+    # With Daphne's own backlog of 50 the kernel's timers would decide when a crowd is in.
+    *("-e", f"tcp:{{port}}:interface={HOST}:backlog=4096"),
+)
 UVICORN: Final = (sys.executable, "-m", "uvicorn", "--host", HOST, "--port", "{port}")
 
 HUB: Final = "this hub"

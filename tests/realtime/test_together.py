@@ -91,6 +91,12 @@ async def test_what_is_asked_during_a_call_is_answered_by_one_more(one_at_a_time
     assert clerk.calls == [[2], [4, 6, 8]]
 
 
+async def test_what_is_asked_on_an_answer_is_not_left_to_a_call_that_ends(one_at_a_time):
+    clerk = Clerk()
+    async with asyncio.timeout(SECONDS):
+        assert [await together(clerk.answer, number) for number in (2, 4, 6)] == [4, 8, 12]
+
+
 async def test_a_call_answers_no_more_than_so_many(one_at_a_time):
     clerk = Clerk()
     numbers = range(0, 2 * (MOST + 10), 2)

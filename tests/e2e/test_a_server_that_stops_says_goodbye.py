@@ -108,13 +108,12 @@ async def test_every_client_hears_goodbye_and_is_closed_with_1001(hub, connect, 
 async def test_a_client_whose_handshake_has_just_happened_hears_goodbye_too(
     hub, connect, token, number
 ):
-    client = await connect(hub)
     for _ in range(HANDSHAKES):
+        client = await connect(hub)
         signalled = send(hub, number)
         await is_sent_away(client)
         await ends_well(hub, signalled, number)
         hub.start()
-        await client.connect()
 
 
 @signals

@@ -106,19 +106,19 @@ def test_a_superseded_entry_that_is_removed_while_its_page_is_read_changes_nothi
     assert (names(page), page.reset) == (["b"], False)
 
 
-def test_a_cursor_whose_entry_is_removed_while_it_is_looked_at_is_good(monkeypatch):
+def test_a_cursor_whose_entry_is_removed_while_its_page_is_read_is_good(monkeypatch):
     [owner] = owners(1)
     cursor = publish()
     owner.name = "a"
     owner.save()
     publish()
-    of_entry = Position.of_entry
+    leads_on = reading._leads_on
 
-    def pruning_first(epoch, entry):
+    def pruning_first(*asked):
         pruned(older_than=NOTHING)
-        return of_entry(epoch, entry)
+        return leads_on(*asked)
 
-    monkeypatch.setattr(Position, "of_entry", pruning_first)
+    monkeypatch.setattr(reading, "_leads_on", pruning_first)
     page = changes_since(from_client(cursor), EVERYONE)
     assert (names(page), page.reset) == (["a"], False)
     assert [entry.seq for entry in published()] == [2], "the entry of the cursor was not removed"

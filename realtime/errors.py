@@ -193,7 +193,7 @@ class TooManyConnections(EndsConnection):
     close_code = CloseCode.TOO_MANY_CONNECTIONS
 
 
-class CannotServe(RealtimeError):
+class CannotServe(InternalError):
     """A server process could not be started, or not be reached."""
 
 

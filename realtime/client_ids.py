@@ -95,16 +95,11 @@ def _bound(claims: Sequence[Claim]) -> dict[str, Any]:
         _note(using, found, claims)
     if ids == found.keys():
         return {client_id: row.user_id for client_id, row in found.items()}
-    wanted = [claim for claim in claims if claim[0] not in found]
-    with transaction.atomic(using=using):
-        Client.objects.using(using).bulk_create(
-            # In one order, so that processes wait for each other and no more.
-            [
-                Client(client_id=client_id, user=user)
-                for client_id, user in sorted(_first_of_each(wanted), key=lambda claim: claim[0])
-            ],
-            ignore_conflicts=True,
-        )
+    for client_id, user in _first_of_each([claim for claim in claims if claim[0] not in found]):
+        # A transaction each: together they would lock several users' rows, in an order in which a
+        # transaction of the host's may have locked them the other way round.
+        row = Client(client_id=client_id, user=user)
+        Client.objects.using(using).bulk_create([row], ignore_conflicts=True)
     taken = Client.objects.using(using).filter(client_id__in=ids)
     owners = dict(taken.values_list("client_id", "user_id"))
     # What is missing was removed this moment, or its user was: then it is nobody's.

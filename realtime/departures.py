@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.utils import timezone
 
 from realtime.client_ids import is_generated
@@ -104,24 +105,36 @@ def _store(departures: Sequence[Departure]) -> None:
     from realtime.models import Client
 
     using = router.db_for_write(Client)
-    with transaction.atomic(using=using):
-        ids = [one.seen.client_id for one in departures]
-        known = {
-            row.client_id: row for row in Client.objects.using(using).filter(client_id__in=ids)
-        }
-        users = _present_users(one for one in departures if one.seen.client_id not in known)
-        rows = [
-            row
-            for one in departures
-            if (row := _row(one, known.get(one.seen.client_id), users)) is not None
-        ]
-        by_target = connections[using].features.supports_update_conflicts_with_target
-        Client.objects.using(using).bulk_create(
-            rows,
-            update_conflicts=True,
-            update_fields=["last_seen_at", "connected_at", "handed", "sent", *_TAKEN],
-            unique_fields=["client_id"] if by_target else None,
-        )
+    ids = [one.seen.client_id for one in departures]
+    known = {row.client_id: row for row in Client.objects.using(using).filter(client_id__in=ids)}
+    users = _present_users(one for one in departures if one.seen.client_id not in known)
+    rows = [
+        row
+        for one in departures
+        if (row := _row(one, known.get(one.seen.client_id), users)) is not None
+    ]
+    _write(using, [row for row in rows if row.client_id in known])
+    new = sorted((row for row in rows if row.client_id not in known), key=_user)
+    for _, of_user in itertools.groupby(new, key=_user):
+        # A transaction each: a new row locks its user's, and several of these in one order may have
+        # been locked by a transaction of the host's in another.
+        _write(using, list(of_user))
+
+
+def _user(row: Client) -> str:
+    return str(row.user_id)
+
+
+def _write(using: str, rows: Sequence[Client]) -> None:
+    from realtime.models import Client
+
+    by_target = connections[using].features.supports_update_conflicts_with_target
+    Client.objects.using(using).bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=["last_seen_at", "connected_at", "handed", "sent", *_TAKEN],
+        unique_fields=["client_id"] if by_target else None,
+    )
 
 
 _TAKEN: Final = ("device_id", "joined", "acknowledged", "tables", "asked", "granted")

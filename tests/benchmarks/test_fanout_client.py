@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -49,7 +50,8 @@ class Listener:
             self.connections.append(connection)
             connection.sendall(answer)
             if not answer.startswith(SWITCHING):
-                connection.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # the client may have gone at the refusal
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

@@ -76,8 +76,10 @@ class Statements(CaptureQueriesContext):
 
     @property
     def sql(self) -> list[str]:
-        # What is executed for many rows at once is logged as "500 times: INSERT ...".
-        found = [re.sub(r"^\d+ times: ", "", query["sql"]) for query in self.captured_queries]
+        # What is executed for many rows at once is logged as "500 times: INSERT ...", and what
+        # begins a transaction on the same trip as "BEGIN; INSERT ...".
+        before = r"^(\d+ times: |BEGIN; )"
+        found = [re.sub(before, "", query["sql"]) for query in self.captured_queries]
         return [sql for sql in found if not sql.startswith(self.FRAMES)]
 
     def __len__(self) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -19,6 +21,8 @@ from realtime.relay import relay
 from tests.realtime.doubles import connection_of, position
 from tests.realtime.rows import row, seen
 from tests.support.off_loop import eventually, off_loop
+from tests.support.threads import with_own_connection
+from tests.sync.waiting import SECONDS, wait_until_somebody_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -231,3 +235,21 @@ async def test_a_relay_forgets_them(settings, running, ada):
     await off_loop(lambda: client_of(ada, last_seen_at=timezone.now() - 91 * DAY))
     running.members_changed.set()
     await eventually(lambda: not Client.objects.exists())
+
+
+def test_a_transaction_of_the_host_that_locks_users_is_no_deadlock(
+    postgresql_only, ada, django_user_model
+):
+    """A new client's row locks its user's. Held together with others', it would lock the host out
+    that has locked them in another order."""
+    bea = django_user_model.objects.create_user("bea")
+    first, second = sorted((ada, bea), key=lambda user: str(user.pk))
+    departures = [departure(user, generated_client_id(user)) for user in (first, second)]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            django_user_model.objects.select_for_update().get(pk=second.pk)
+            stored = pool.submit(with_own_connection, lambda: store(departures))
+            wait_until_somebody_waits_for_a_lock()
+            django_user_model.objects.select_for_update().get(pk=first.pk)
+        stored.result(SECONDS)
+    assert Client.objects.count() == 2

@@ -101,7 +101,8 @@ def _update_returning(original: Execute) -> Execute:
             return captors.leave(self, shape, write)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
-        with transaction.atomic(using=self.using, savepoint=False):
+        is_short = statements.is_one_update(self, shape) and _is_ours_alone(shape)
+        with short_trips.transaction_for(self.connection, is_short=is_short):
             written = unwatched(statements.update_returning, self, shape, returning_fields)
             watched(write_entries, shape, written.rows, self.using)
         return written.result

@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 from datetime import datetime
 
-import msgspec
 from django.utils import timezone
-from msgspec import UNSET
 
 from realtime.event_text import EventText
 from realtime.frames import Frame
-from realtime.messages import Change, given
 from sync import codec
 from sync.cursor import Position
 from sync.models import SyncLog
@@ -42,31 +39,6 @@ class LiveEvent:
         return EventText(self.entry)
 
 
-def change(entry: SyncLog, cursor: str | None) -> Change:
-    """Return an entry as a client sees it.
-
-    To those who did not have the record before, it is new: what it was to others they may not see.
-    """
-    is_new = entry.is_new_to_audience
-    return Change(
-        table=entry.table,
-        record_id=entry.record_id,
-        action=SyncLog.Action.INSERT if is_new else entry.action,
-        data=_raw(entry.data),
-        changed=UNSET if is_new else _raw(entry.changed),
-        audience=entry.audience,
-        timestamp=timestamp(entry.published_at),
-        cursor=given(cursor),
-        transaction=str(entry.transaction),
-        origin=given(entry.client_id or None),
-        cause=given(entry.cause or None),
-    )
-
-
 def timestamp(moment: datetime | None) -> str:
     """Return a point in time in the one form of the wire: UTC with microseconds."""
     return str(codec.encode_value(moment or timezone.now()))
-
-
-def _raw(text: str | None) -> msgspec.Raw | msgspec.UnsetType:
-    return msgspec.Raw(text.encode()) if text else UNSET

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.composing import composed
-from realtime.encoding import LiveEvent, change, timestamp
+from realtime.encoding import LiveEvent, timestamp
 from realtime.messages import SyncResponse, encode
 from sync import codec
 from sync.cursor import Position
 from sync.reading import Page
 from tests.realtime.doubles import EPOCH, NOON, entry, position, rows_of
+from tests.realtime.typed import change
 
 CHANGE = {
     "table": "tasks",

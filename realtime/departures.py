@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db import connections, router
+from django.db import IntegrityError, connections, router
 from django.utils import timezone
 
 from realtime.client_ids import is_generated
@@ -126,6 +126,17 @@ def _user(row: Client) -> str:
 
 
 def _write(using: str, rows: Sequence[Client]) -> None:
+    """Write rows, but those of users who are deleted meanwhile: these take their clients along."""
+    try:
+        _upsert(using, rows)
+    except IntegrityError:
+        present = _existing(row.user_id for row in rows)
+        if all(row.user_id in present for row in rows):
+            raise
+        _write(using, [row for row in rows if row.user_id in present])
+
+
+def _upsert(using: str, rows: Sequence[Client]) -> None:
     from realtime.models import Client
 
     by_target = connections[using].features.supports_update_conflicts_with_target
@@ -142,10 +153,14 @@ _TAKEN: Final = ("device_id", "joined", "acknowledged", "tables", "asked", "gran
 
 def _present_users(departures: Iterable[Departure]) -> dict[str, Any]:
     """Return the primary keys of those users who still exist, by their text."""
-    users = get_user_model()._base_manager
-    keys = {one.seen.user_id for one in departures if is_generated(one.seen.client_id)}
-    found = users.filter(pk__in=keys).values_list("pk", flat=True) if keys else ()
-    return {str(pk): pk for pk in found}
+    generated = (one.seen.user_id for one in departures if is_generated(one.seen.client_id))
+    return {str(pk): pk for pk in _existing(generated)}
+
+
+def _existing(users: Iterable[Any]) -> set[Any]:
+    keys = set(users)
+    found = get_user_model()._base_manager.filter(pk__in=keys).values_list("pk", flat=True)
+    return set(found) if keys else set()
 
 
 def _row(departure: Departure, row: Client | None, users: dict[str, Any]) -> Client | None:

@@ -136,15 +136,20 @@ async def _safely(write: Callable[..., None], *args: Any) -> bool:
     """Store what changed; presence that cannot be stored is no reason to end anything."""
     writing = asyncio.ensure_future(in_database(write, *args))
     try:
-        await asyncio.shield(writing)
+        await asyncio.wait([writing])
     except asyncio.CancelledError:
         # Its thread goes on: what it writes after the rows were removed would stay.
         await asyncio.wait([writing])
+        _has_succeeded(writing)
         raise
-    except Exception as error:
-        logger.warning("Presence could not be stored: %s", error)
-        return False
-    return True
+    return _has_succeeded(writing)
+
+
+def _has_succeeded(writing: asyncio.Future[None]) -> bool:
+    if (error := writing.exception()) is None:
+        return True
+    logger.warning("Presence could not be stored: %s", error)
+    return False
 
 
 def _store_all(left: Sequence[Departure], *presence: Any) -> None:

@@ -108,6 +108,27 @@ def test_a_user_who_is_gone_keeps_nobody_elses_from_being_stored(ada, django_use
     assert [row.client_id for row in Client.objects.all()] == [mine]
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+def test_a_user_who_is_deleted_meanwhile_keeps_nobody_elses_from_being_stored(
+    ada, django_user_model, monkeypatch, known
+):
+    bob = django_user_model.objects.create(username="bob")
+    ids = {user: generated_client_id(user) for user in (ada, bob)}
+    if known:
+        for user, client_id in ids.items():
+            client_of(user, client_id)
+    upsert, deleted = departures._upsert, []
+
+    def upsert_late(using, rows):
+        if not deleted:
+            deleted.append(bob.delete())
+        upsert(using, rows)
+
+    monkeypatch.setattr(departures, "_upsert", upsert_late)
+    store([departure(user, client_id) for user, client_id in ids.items()])
+    assert [client.client_id for client in Client.objects.all()] == [ids[ada]]
+
+
 def test_many_cost_few_statements(ada):
     names = [generated_client_id(ada) for _ in range(MANY)]
     with CaptureQueriesContext(database) as found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime
+import gc
 import threading
 import uuid
 from types import SimpleNamespace
@@ -112,6 +113,28 @@ async def test_a_database_that_fails_costs_presence_only_time(running, ada, monk
     member(running, ada)
     await eventually(are_present, "laptop")
     assert "Presence could not be stored" in caplog.text
+
+
+async def test_a_failure_while_the_relay_stops_is_told_of_like_any_other(monkeypatch, caplog):
+    started, may_fail = asyncio.Event(), asyncio.Event()
+
+    async def late(function, *args):
+        started.set()
+        await may_fail.wait()
+        raise OSError("the database is down")
+
+    monkeypatch.setattr(keeping, "in_database", late)
+    storing = asyncio.ensure_future(keeping._safely(lambda: None))
+    await started.wait()
+    storing.cancel()
+    await asyncio.sleep(0)
+    may_fail.set()
+    with pytest.raises(asyncio.CancelledError):
+        await storing
+    del storing
+    gc.collect()
+    assert "Presence could not be stored" in caplog.text
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_storm_of_connections_is_written_in_few_transactions(running, ada, monkeypatch):

@@ -1,4 +1,4 @@
-"""The change history in the Django admin, read-only."""
+"""The admin of the log: its pages, none of which edits an entry."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from sync.admin.routes import url_patterns
 from sync.conf import conf
 from sync.history import differences
 from sync.models import REDACTED, SyncLog
@@ -88,6 +90,10 @@ class SyncLogAdmin(ModelAdmin):
     def difference(self, entry: SyncLog) -> SafeString:
         """The record's fields before and after, changed ones first."""
         return render_to_string("admin/sync/difference.html", {"rows": differences(entry)})
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of the history to the list and the entry."""
+        return [*url_patterns(self), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncLog]:
         """Read the log that is published."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 from django.db import connections, transaction
 
@@ -16,6 +17,21 @@ def head(using: str) -> LogHead:
     if found is None:
         found, _ = LogHead.objects.using(using).get_or_create(pk=LogHead.SINGLETON)
     return found
+
+
+_LOOK: Final = (
+    "SELECT sync_log_head.*, EXISTS (SELECT 1 FROM sync_log WHERE seq IS NULL) AS waits"
+    " FROM sync_log_head WHERE id = 1"
+)
+
+
+def look_at_head(using: str) -> tuple[LogHead, bool]:
+    """Return the head row, and whether entries wait for a number: by one statement, so that where
+    none does, all that is committed lies behind the head."""
+    found: Any
+    for found in LogHead.objects.using(using).raw(_LOOK):
+        return found, bool(found.waits)
+    return head(using), True
 
 
 @contextmanager

@@ -37,18 +37,36 @@ _NUMBER_JSON: Final = (
 _SUPERSEDE: Final = "UPDATE sync_log SET latest = FALSE WHERE id = ANY(%s::bigint[])"
 """One text for any number of ids; in their order, for neighbours lie on one page."""
 
+_NUMBER_AND_SUPERSEDE: Final = f"WITH superseded AS ({_SUPERSEDE}) {_NUMBER_JSON}"
+"""One trip for both: what is superseded had its number before, so no row is in both."""
 
-def store(using: str, entries: Sequence[Pending]) -> None:
-    """Write the numbers of entries, and what was found out about them; only in the transaction
-    that holds the head's lock."""
+
+def store(using: str, entries: Sequence[Pending], superseded: Sequence[int]) -> None:
+    """Write the numbers of entries, what was found out about them, and the ids of those published
+    earlier that are no longer the newest of their records; only in the transaction that holds the
+    head's lock."""
     if not entries:
         return
     connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(*_in_postgresql(entries, superseded))
+        return
+    _number(connection, entries)
+    if superseded:
+        SyncLog.objects.using(using).filter(pk__in=superseded).update(latest=False)
+
+
+def _in_postgresql(entries: Sequence[Pending], superseded: Sequence[int]) -> tuple[str, list[str]]:
+    if not superseded:
+        return _NUMBER_JSON, [_as_json(entries)]
+    ids = f"{{{','.join(map(str, sorted(superseded)))}}}"
+    return _NUMBER_AND_SUPERSEDE, [ids, _as_json(entries)]
+
+
+def _number(connection: Any, entries: Sequence[Pending]) -> None:
+    adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(_NUMBER_JSON, [_as_json(entries)])
-            return
-        adapt: Any = connection.ops.adapt_datetimefield_value
         cursor.executemany(
             _NUMBER,
             [
@@ -73,17 +91,6 @@ def _as_json(entries: Sequence[Pending]) -> str:
             for e in entries
         ]
     ).decode()
-
-
-def supersede(using: str, ids: Sequence[int]) -> None:
-    """Write that these entries are no longer the newest of their records."""
-    if not ids:
-        return
-    if connections[using].vendor != "postgresql":
-        SyncLog.objects.using(using).filter(pk__in=ids).update(latest=False)
-        return
-    with connections[using].cursor() as cursor:
-        cursor.execute(_SUPERSEDE, [f"{{{','.join(map(str, sorted(ids)))}}}"])
 
 
 def drop(using: str, ids: Sequence[int]) -> None:

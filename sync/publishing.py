@@ -9,23 +9,30 @@ crashes numbers nothing, and the next one does its work.
 from __future__ import annotations
 
 import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from sync import numbering
+from sync import numbering, short_trips
 from sync.batches import Pending, next_batch
 from sync.conf import conf
 from sync.cursor import Position
-from sync.locking import head, lock_head, read_committed
+from sync.locking import head, lock_head, look_at_head, read_committed
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.outcomes import Outcomes
 from sync.supersession import Supersession
 
 RESOLUTION: Final = datetime.timedelta(microseconds=1)
 """The finest time that every supported database stores."""
+
+
+class Published(NamedTuple):
+    """The end of the log after a batch was numbered, and whether more waited for a number."""
+
+    end: Position
+    has_more: bool
 
 
 def publish(using: str | None = None) -> Position:
@@ -36,37 +43,52 @@ def publish(using: str | None = None) -> Position:
     head would stay locked for as long as that lasts.
     """
     alias = using or conf().DATABASE
-    while not _is_inside_a_transaction(alias) and publish_batch(alias):
+    if _is_inside_a_transaction(alias):
+        return Position.of_head(head(alias))
+    while (published := publish_batch(alias)).has_more:
         pass
-    return Position.of_head(head(alias))
+    return published.end
 
 
-def publish_batch(using: str) -> bool:
-    """Number whole transactions, all or none of them; return whether more waited for a number.
+def publish_batch(using: str) -> Published:
+    """Number whole transactions, all or none of them.
 
-    For a caller that has other work to do between two batches.
+    For a caller that has other work to do between two batches. Costs one statement where nothing
+    waits for a number.
     """
-    if not SyncLog.objects.using(using).pending().exists():
-        return False
-    head(using)  # before the transaction, whose first statement has to be the one that locks
-    with transaction.atomic(using=using), log_maintenance():
+    found, waits = look_at_head(using)
+    if not waits:
+        return Published(Position.of_head(found), has_more=False)
+    trips = short_trips.transaction_for(connections[using], is_short=True, savepoint=True)
+    with trips, log_maintenance():
         read_committed(using)
-        locked = lock_head(using)
-        batch = next_batch(using, conf().PUBLISH_BATCH)
-        if not batch:  # another pass held the lock and did the work
-            return False
-        end, moved = locked.seq, list[SyncLog]()
-        locked.published_at = max(timezone.now(), locked.published_at)
-        outcomes = Outcomes(using)
-        for entries in batch.chunks(using):
-            moved += _number(using, locked, entries, outcomes)
-        if locked.seq > end:  # else nothing had changed anything, and the log ends where it did
-            locked.save(using=using)
-        for entry in moved:
-            post_save.send(
-                SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
-            )
-    return not batch.is_all
+        return _publish_locked(using, lock_head(using))
+
+
+def _publish_locked(using: str, locked: LogHead) -> Published:
+    end, moved = Position.of_head(locked), list[SyncLog]()
+    batch = next_batch(using, conf().PUBLISH_BATCH)
+    if not batch:  # another pass held the lock and did the work
+        return Published(end, has_more=False)
+    locked.published_at = max(timezone.now(), locked.published_at)
+    outcomes = Outcomes(using)
+    for entries in batch.chunks(using):
+        moved += _number(using, locked, entries, outcomes)
+    for entry in moved:
+        post_save.send(
+            SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
+        )
+    if locked.seq > end.seq:  # else nothing had changed anything, and the log ends where it did
+        short_trips.end_with_the_next(connections[using])
+        _move_head(using, locked)
+        end = Position.of_head(locked)
+    return Published(end, has_more=not batch.is_all)
+
+
+def _move_head(using: str, locked: LogHead) -> None:
+    LogHead.objects.using(using).filter(pk=locked.pk).update(
+        seq=locked.seq, transaction=locked.transaction, published_at=locked.published_at
+    )
 
 
 def _is_inside_a_transaction(using: str) -> bool:
@@ -95,8 +117,7 @@ def _number(
         kept.append(entry)
         if left is not None:
             moved.append(left)
-    numbering.store(using, kept)
+    numbering.store(using, kept, history.superseded)
     SyncLog._base_manager.using(using).bulk_create(moved)
-    numbering.supersede(using, history.superseded)
     numbering.drop(using, history.dropped)
     return moved

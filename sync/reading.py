@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from django.db import connections
+from django.db.models import Subquery
 
 from sync.conf import conf
 from sync.cursor import Position
 from sync.filling import Sizes, rows_within
 from sync.locking import head
-from sync.models import SyncLog
+from sync.models import LogHead, SyncLog
 from sync.moments import newest_at
 from sync.newest import Scope, newest_entries
 from sync.publishing import publish, publish_batch
 from sync.rows import Entry, Rows
 
 _sizes: Final = Sizes()
+_HORIZON: Final = Subquery(LogHead.objects.filter(pk=LogHead.SINGLETON).values("horizon"))
 _WITNESS: Final = "(SELECT {} FROM sync_log WHERE seq = %s)"
 
 
@@ -99,15 +101,16 @@ def tail(start: Position | None, limit: int) -> Tail:
     Unlike pages the tail is not compacted: live clients hear each change that changed something.
     A `start` of None gives just the position to start from.
     """
-    is_published = not publish_batch(conf().DATABASE)
-    end = Position.of_head(head(conf().DATABASE))
+    end, waits = publish_batch(conf().DATABASE)
+    is_published = not waits
     if start is None or start == end:
         return Tail([], end, end, is_published)
     if start.epoch != end.epoch or start.seq > end.seq:
         return Tail([], end, end, is_published, is_replaced=True)
     found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
-    entries = list(found.order_by("seq")[: limit + 2])
-    if start.seq < _horizon():  # looked up after the entries: what was removed is not among them
+    # With the entries, or after them: what was removed before is not among them.
+    entries: list[Any] = list(found.annotate(horizon=_HORIZON).order_by("seq")[: limit + 2])
+    if start.seq < (entries[0].horizon if entries else _horizon()):
         return Tail([], end, end, is_published, is_replaced=True)
     if entries and entries[0].seq == start.seq:
         first = entries.pop(0)

@@ -3,7 +3,7 @@
 In autocommit, recording takes BEGIN, the write, the entry and COMMIT. Statements sent as one text
 travel together, and after a BEGIN among them the transaction stays open (manual, "Multiple
 Statements in a Simple Query"). So BEGIN goes in front of the write and COMMIT behind the entry;
-Django then finds nothing left to commit.
+Django then finds nothing left to commit. So does publishing, for which every change waits.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ _TRIPS: Final = "_sync_short_trips"
 
 
 @contextmanager
-def transaction_for(connection: Any, *, is_short: bool) -> Iterator[None]:
-    """Open a transaction, or join the open one, for a write and its entries.
+def transaction_for(connection: Any, *, is_short: bool, savepoint: bool = False) -> Iterator[None]:
+    """Open a transaction, or join the open one, for a write and its entries, or for publishing.
 
-    `is_short` says that the write is one statement about one row, and that no code of the host runs
-    before its entry is there.
+    `is_short` says that no code of the host runs before the statement that is marked as the last.
     """
     is_own = is_short and _travels_together(connection)
-    with transaction.atomic(using=connection.alias, savepoint=False):
+    with transaction.atomic(using=connection.alias, savepoint=savepoint):
         if not is_own or not _begins_plainly(connection.connection):
             yield
             return
@@ -40,7 +39,7 @@ def transaction_for(connection: Any, *, is_short: bool) -> Iterator[None]:
 
 
 def end_with_the_next(connection: Any) -> None:
-    """Have the next statement end the transaction, where that was opened for one write.
+    """Have the next statement end the transaction, where that travels with its statements.
 
     Whatever would make it fail has to have happened before.
     """

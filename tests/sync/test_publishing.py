@@ -171,10 +171,10 @@ def test_a_lost_head_is_made_again_as_another_epoch():
 
 def test_a_batch_says_whether_more_waits(sync_settings):
     sync_settings(PUBLISH_BATCH=4)
-    assert not publish_batch("default")
+    assert not publish_batch("default").has_more
     for record, transaction_id in (("1", A), ("2", A), ("3", B), ("4", B), ("5", C), ("6", A)):
         pending(record, transaction_id)
-    told = [publish_batch("default") for _ in range(3)]
+    told = [publish_batch("default").has_more for _ in range(3)]
     assert told == [True, False, False]
     assert [record for record, _, _ in in_order()] == ["3", "4", "5", "1", "2", "6"]
 

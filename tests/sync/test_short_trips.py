@@ -9,8 +9,12 @@ import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.db.models.signals import post_save
 
-from sync import inserting, short_trips
+from sync import inserting, publishing, short_trips
+from sync.cursor import Position
+from sync.locking import head
 from sync.models import SyncLog
+from sync.publishing import publish
+from sync.reading import tail
 from sync.signals import recorded as recorded_signal
 from tests.support.threads import with_own_connection
 from tests.sync.observing import brief, delete, insert, recorded, update
@@ -26,19 +30,30 @@ def by_the_orm(settings):
     settings.SYNC = {**settings.SYNC, "CAPTURE": "orm"}
 
 
-def trips(write):
-    """Return the texts that travelled to the server, in the order they were sent."""
+def sent_by(work):
+    """Return the kind and the text of each message that went to the server, in order."""
     connection.ensure_connection()
     pgconn = connection.connection.pgconn
     with tempfile.TemporaryFile("w+", encoding="utf-8") as trace:
         pgconn.trace(trace.fileno())
         try:
-            write()
+            work()
         finally:
             pgconn.untrace()
         trace.seek(0)
-        lines = [line.split("\t") for line in trace]
-    return [fields[4].strip(' "\n') for fields in lines if fields[1:2] == ["F"]]
+        lines = [line.rstrip("\n").split("\t") for line in trace]
+    sent = [fields for fields in lines if fields[1:2] == ["F"]]
+    return [(fields[3], "".join(fields[4:5]).strip(' "')) for fields in sent]
+
+
+def trips(write):
+    """Return the texts that travelled to the server, in the order they were sent."""
+    return [text for _, text in sent_by(write)]
+
+
+def answered(sent):
+    """Return how often the server was waited for: it answers a `Query`, and what ends in `Sync`."""
+    return sum(kind in ("Query", "Sync") for kind, _ in sent)
 
 
 def is_as_it_was():
@@ -247,3 +262,39 @@ def test_who_watches_the_statements_sees_them_as_they_are():
     with connection.execute_wrapper(watch):
         make_team()
     assert not any("BEGIN" in sql or "COMMIT" in sql for sql in seen)
+
+
+def test_a_look_that_finds_a_change_takes_seven_trips():
+    team = make_team()
+    start = tail(None, 10).position
+    team.name = "blue"
+    team.save()
+    found = []
+    sent = sent_by(lambda: found.append(tail(start, 10)))
+    assert [entry.record_id for entry in found[0].entries] == [str(team.pk)]
+    assert answered(sent) == 7  # look, lock, waiting, newest, number, end, read
+    assert is_as_it_was()
+
+
+def test_a_look_that_finds_nothing_takes_one_trip():
+    start = tail(None, 10).position
+    assert answered(sent_by(lambda: tail(start, 10))) == 1
+
+
+def test_a_pass_that_numbers_nothing_ends_its_transaction():
+    team = make_team()
+    publish()
+    Team.objects.filter(pk=team.pk).update(name=team.name)
+    end = publish()
+    assert not SyncLog.objects.pending().exists()
+    assert end == Position.of_head(head("default"))
+    assert is_as_it_was()
+
+
+def test_a_pass_that_fails_leaves_nothing_open(monkeypatch):
+    make_team()
+    monkeypatch.setattr(publishing, "_move_head", lambda *args: Team.objects.create(pk="no number"))
+    with pytest.raises(ValueError):
+        publish()
+    assert SyncLog.objects.pending().count() == 1
+    assert is_as_it_was()

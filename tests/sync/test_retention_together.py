@@ -129,7 +129,7 @@ def test_a_delete_that_is_removed_between_two_looks_of_a_relay_is_noticed(monkey
     start = publish()
     gone.delete()
     publish()
-    with Pause(monkeypatch, reading, "head", after=True) as relay:
+    with Pause(monkeypatch, reading, "publish_batch", after=True) as relay:
         relay.begin(lambda: reading.tail(start, 10))
         assert pruned(older_than=NOTHING) == {"testapp_owner": 2}
         found = relay.go_on()

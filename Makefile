@@ -20,7 +20,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table lint soak fuzz prove clean
 .PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
-.PHONY: bench-storm bench-bursts bench-slow
+.PHONY: bench-storm bench-bursts bench-slow bench-latency
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-log: $(BENCH_VENV)/bench.stamp ## time the log at 10 thousand, 1 million a
 
 bench-catchup: $(BENCH_VENV)/bench.stamp ## time a catch-up of 10,000 changes beside instances and the json module (ARGS="--rounds 5")
 	@$(BENCH_VENV)/bin/python benchmarks/catchup.py $(ARGS)
+
+bench-latency: $(BENCH_VENV)/bench.stamp ## time each step between a commit and its clients (ARGS="--rounds 50")
+	@$(BENCH_VENV)/bin/python benchmarks/latency.py $(ARGS)
 
 bench-memory: $(BENCH_VENV)/bench.stamp ## measure the memory of a write of a million rows (ARGS="--rows 100000")
 	@$(BENCH_VENV)/bin/python benchmarks/memory.py $(ARGS)

@@ -1,0 +1,48 @@
+"""The pages of the history, so that what holds for all of them is tested on each: a page that is
+added to the routes is here without further ado."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+from django.urls.resolvers import RoutePattern
+
+from sync.admin.routes import ROUTES
+from tests.support.history_story import Story
+
+DJANGOS: Final = {"changelist": "", "change": "<path:object_id>/change/"}
+"""The pages whose addresses Django's own admin has made."""
+
+NO_PAGES: Final[frozenset[str]] = frozenset()
+"""Routes that answer with no page of their own: rows for a page that is open, files, redirections.
+A part of a page has to be strict markup all the same."""
+
+QUERIES: Final[dict[str, str]] = {}
+"""What an address needs beside its arguments to show something."""
+
+
+def page_names() -> list[str]:
+    """Return the end of each page's URL name."""
+    return [name for name in (*DJANGOS, *(route.name for route in ROUTES)) if name not in NO_PAGES]
+
+
+def answer_names() -> list[str]:
+    """Return the end of each URL name, whatever answers."""
+    return [*DJANGOS, *(route.name for route in ROUTES)]
+
+
+def path_of(name: str, story: Story) -> str:
+    """Return where a page shows the story."""
+    routes = DJANGOS | {route.name: route.address for route in ROUTES}
+    names = RoutePattern(routes[name]).converters
+    arguments = {argument: _argument(story, argument) for argument in names}
+    path = reverse(f"admin:sync_synclog_{name}", kwargs=arguments)
+    return path + QUERIES.get(name, "")
+
+
+def _argument(story: Story, name: str) -> Any:
+    assert hasattr(story, name), f"what is {name!r} in the story that the tests tell? Add it there."
+    value = getattr(story, name)
+    return quote(value) if isinstance(value, str) else value

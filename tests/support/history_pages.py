@@ -10,12 +10,16 @@ from django.urls import reverse
 from django.urls.resolvers import RoutePattern
 
 from sync.admin.routes import ROUTES
+from tests.support import component_urls
 from tests.support.history_story import Story
+
+COMPONENTS: Final = "components"
+"""The page of the tests that shows all that pages are made of."""
 
 DJANGOS: Final = {"changelist": "", "change": "<path:object_id>/change/"}
 """The pages whose addresses Django's own admin has made."""
 
-NO_PAGES: Final[frozenset[str]] = frozenset()
+NO_PAGES: Final = frozenset({"changelist", "change"})
 """Routes that answer with no page of their own: rows for a page that is open, files, redirections.
 A part of a page has to be strict markup all the same."""
 
@@ -24,8 +28,8 @@ QUERIES: Final[dict[str, str]] = {}
 
 
 def page_names() -> list[str]:
-    """Return the end of each page's URL name."""
-    return [name for name in (*DJANGOS, *(route.name for route in ROUTES)) if name not in NO_PAGES]
+    """Return the end of each page's URL name, and the page of the components."""
+    return [COMPONENTS, *(name for name in answer_names() if name not in NO_PAGES)]
 
 
 def answer_names() -> list[str]:
@@ -35,6 +39,8 @@ def answer_names() -> list[str]:
 
 def path_of(name: str, story: Story) -> str:
     """Return where a page shows the story."""
+    if name == COMPONENTS:
+        return f"/{component_urls.PATH}"
     routes = DJANGOS | {route.name: route.address for route in ROUTES}
     names = RoutePattern(routes[name]).converters
     arguments = {argument: _argument(story, argument) for argument in names}

@@ -1,4 +1,4 @@
-"""A client of the hub that runs on Node."""
+"""A client of the hub that runs on Node, and the packages that tests have from npm."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from tests.support.replica import Replica
 from tests.support.require import lacking
 
 FOLDER = ROOT / "tests" / "node"
+PACKAGES = ("ws", "axe-core")
 SECONDS = 30
 
 
 def install_packages() -> Path:
     """Return the folder of the Node clients, with the packages they need installed once."""
-    if (FOLDER / "node_modules" / "ws").is_dir():
+    if all((FOLDER / "node_modules" / name).is_dir() for name in PACKAGES):
         return FOLDER
     npm = shutil.which("npm")
     command = [npm or "npm", "ci", "--no-audit", "--no-fund"]

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import pytest_asyncio
-from django.contrib.auth.models import User
-from django.test import TransactionTestCase
 
-from tests.support.emptying import empty_quickly
-from tests.support.history_pages import page_names, path_of
-from tests.support.history_story import tell_story
-from tests.support.hub import Hub
+from tests.support.history_pages import page_names
 from tests.support.varied import varied
-from tests.support.watched_page import Look, admin_browser, session_of
+from tests.support.watched_page import Look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.django_db]
 
@@ -20,8 +14,8 @@ LIGHT, DARK = Look(), Look(scheme="dark")
 LOOKS = {
     "light": LIGHT,
     "dark, as the browser asks": DARK,
-    "dark, as chosen in the admin": Look(theme="dark"),
-    "light, as chosen in the admin": Look(scheme="dark", theme="light"),
+    "dark, as chosen in the admin": Look(chosen=(("theme", "dark"),)),
+    "light, as chosen in the admin": Look(scheme="dark", chosen=(("theme", "light"),)),
     "on a telephone": Look(width=360),
     "from right to left": Look(language="ar"),
     "from right to left on a telephone": Look(language="ar", width=360),
@@ -35,32 +29,9 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def told(django_db_setup, django_db_blocker):
-    """The paths of the pages that show one story, and the session of who may see all of it."""
-    with django_db_blocker.unblock():
-        user = User.objects.create_superuser("grace")
-        story = tell_story(user)
-        yield {name: path_of(name, story) for name in page_names()}, session_of(user)
-        empty_quickly(TransactionTestCase)
-
-
-@pytest.fixture(scope="module")
-def paths(told):
-    return told[0]
-
-
-@pytest.fixture(scope="module")
-def standing_hub(told, tmp_path_factory):
-    """A hub that serves all tests of this module, in the language that a browser asks for."""
-    with Hub(tmp_path_factory.mktemp("hub") / "hub.log", **varied(**SETTINGS)) as hub:
-        yield hub
-    assert not hub.complaint(), hub.complaint()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def admin(browser, standing_hub, told):
-    async with admin_browser(browser, standing_hub.http_url, told[1]) as admin:
-        yield admin
+def hub_options():
+    """Serve in the language that a browser asks for."""
+    return varied(**SETTINGS)
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)

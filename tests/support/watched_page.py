@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
@@ -59,8 +60,8 @@ class Look(NamedTuple):
     language: str = "en"
     scheme: Literal["light", "dark"] = "light"
     """What the browser asks for."""
-    theme: Literal["", "light", "dark"] = ""
-    """What the person has chosen in the admin."""
+    chosen: tuple[tuple[str, str], ...] = ()
+    """What the person has chosen in the admin before, which keeps it in the browser's storage."""
     width: int = 1280
     has_scripts: bool = True
 
@@ -165,8 +166,8 @@ class AdminBrowser:
         context.set_default_timeout(SECONDS * 1000)
         name = settings.SESSION_COOKIE_NAME
         await context.add_cookies([{"name": name, "value": self._session, "url": self.http_url}])
-        if look.theme:
-            await context.add_init_script(f"localStorage.setItem('theme', '{look.theme}')")
+        for choice in look.chosen:
+            await context.add_init_script(f"localStorage.setItem(...{json.dumps(choice)})")
         return context
 
 

@@ -18,7 +18,7 @@ DATABASES ?=
 PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest capture-table lint soak fuzz prove clean
+.PHONY: help run test test-newest capture-table messages lint soak fuzz prove clean
 .PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
 .PHONY: bench-storm bench-bursts bench-slow bench-latency
 
@@ -48,6 +48,13 @@ capture-table: $(VENV)/dev.stamp $(VENV_NEWEST)/dev.stamp ## write the tables of
 		HUB_CAPTURE_RESULTS=$$results HUB_TEST_DATABASE=$$database $$python -m pytest --quiet tests/sync/test_capture.py -k "holds_it or offers"; \
 	done; done; \
 	DJANGO_SETTINGS_MODULE=tests.settings $(PY) -m tests.sync.capture_document $$results
+
+messages: $(VENV)/dev.stamp ## gather the texts to translate, and compile what is translated (needs GNU gettext)
+	@set -e; for package in sync realtime; do ( cd $$package; \
+		../$(VENV)/bin/django-admin makemessages --verbosity 0 --all --no-obsolete --add-location file --no-wrap; \
+		sed -i.dated '/^"POT-Creation-Date/d' locale/*/LC_MESSAGES/django.po; rm locale/*/LC_MESSAGES/*.dated; \
+		../$(VENV)/bin/django-admin compilemessages --verbosity 0; \
+	); done
 
 lint: $(VENV)/dev.stamp ## check style, format, types and the direction of imports
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(VENV)/bin/lint-imports

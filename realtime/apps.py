@@ -1,11 +1,12 @@
 """Starts the app: from here on, recorded changes are announced after their commit."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class RealtimeConfig(AppConfig):
     name = "realtime"
-    verbose_name = "Realtime"
+    verbose_name = _("Realtime")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -3,11 +3,12 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
 
 
 class SyncConfig(AppConfig):
     name = "sync"
-    verbose_name = "Synchronisation"
+    verbose_name = _("Synchronisation")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

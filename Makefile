@@ -18,7 +18,7 @@ DATABASES ?=
 PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-newest capture-table messages lint soak fuzz prove clean
+.PHONY: help run test test-newest capture-table messages screenshots lint soak fuzz prove clean
 .PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
 .PHONY: bench-storm bench-bursts bench-slow bench-latency
 
@@ -55,6 +55,9 @@ messages: $(VENV)/dev.stamp ## gather the texts to translate, and compile what i
 		sed -i.dated '/^"POT-Creation-Date/d' locale/*/LC_MESSAGES/django.po; rm locale/*/LC_MESSAGES/*.dated; \
 		../$(VENV)/bin/django-admin compilemessages --verbosity 0; \
 	); done
+
+screenshots: $(VENV)/dev.stamp ## make the pictures of docs/images anew, in a browser (ARGS="changelist change")
+	@$(PY) -m tests.screenshots $(ARGS)
 
 lint: $(VENV)/dev.stamp ## check style, format, types and the direction of imports
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && $(VENV)/bin/lint-imports

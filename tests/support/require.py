@@ -20,10 +20,14 @@ PROGRAMS: Final = {
 
 def require(need: str) -> str:
     """Return the program's path; else skip the test, or fail it where `HUB_REQUIRE` names it."""
-    for name in PROGRAMS[need]:
-        if path := shutil.which(name):
-            return path
+    if path := program(need):
+        return path
     lacking(need, f"no {need} on this machine (looked for {', '.join(PROGRAMS[need])})")
+
+
+def program(need: str) -> str | None:
+    """Return the program's path, or None where this machine has none."""
+    return next(filter(None, map(shutil.which, PROGRAMS[need])), None)
 
 
 def lacking(need: str, message: str) -> NoReturn:

@@ -19,39 +19,52 @@ from tests.support.require import lacking
 OURS: Final = ".hub"
 """What of a page of the history is this project's; the rest is Django's, or a theme's."""
 
-KEYBOARD_STOPS: Final = """scope => {
+ENTER: Final = """scope => {
+    const part = document.querySelector(scope);
     const wanted = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-    const stops = [...document.querySelector(scope).querySelectorAll(wanted)].filter(one =>
-        !one.disabled && one.type !== "hidden" && one.tabIndex >= 0
-        && one.checkVisibility({visibilityProperty: true}));
     const groups = new Set();
-    return stops.filter(one => {
+    window.hubStops = [...part.querySelectorAll(wanted)].filter(one => {
+        if (one.disabled || one.type === "hidden" || one.tabIndex < 0) return false;
+        if (!one.checkVisibility({visibilityProperty: true})) return false;
+        // Of radio buttons that belong together one is reached, and the arrows choose.
         if (one.type !== "radio") return true;
         const isFirst = !groups.has(one.name);
         groups.add(one.name);
         return isFirst;
-    }).length;
-}"""
-
-ENTER: Final = """scope => {
-    const part = document.querySelector(scope);
+    });
     part.tabIndex = -1;
     part.focus();
+    return window.hubStops.map(one => one.outerHTML.slice(0, 200));
 }"""
+"""Go to the beginning of our part, and return all in it that can be used."""
 
 FOCUSED: Final = """scope => {
     const one = document.activeElement;
     if (!document.querySelector(scope).contains(one)) return null;
     const {outlineStyle, outlineWidth, boxShadow} = getComputedStyle(one);
-    const isSeen = outlineStyle !== "none" && outlineWidth !== "0px" || boxShadow !== "none";
-    return {text: one.outerHTML.slice(0, 200), isSeen};
+    // The browser shows which part of a time has the focus.
+    const hasParts = ["date", "datetime-local", "month", "time", "week"].includes(one.type);
+    const isSeen = hasParts || boxShadow !== "none"
+        || outlineStyle !== "none" && outlineWidth !== "0px";
+    return {stop: window.hubStops.indexOf(one), html: one.outerHTML.slice(0, 200), isSeen};
 }"""
 
 OVERFLOW: Final = """scope => {
-    const parts = [document.documentElement, document.querySelector(scope)];
-    return Math.max(...parts.map(one => one.scrollWidth - one.clientWidth));
+    const part = document.querySelector(scope);
+    const places = [document.documentElement, part];
+    if (Math.max(...places.map(one => one.scrollWidth - one.clientWidth)) <= 0) return null;
+    const {left, right} = part.getBoundingClientRect();
+    const wide = [...part.querySelectorAll("*")].filter(one => {
+        const box = one.getBoundingClientRect();
+        return box.left < left - 1 || box.right > right + 1;
+    });
+    return wide.slice(0, 5).map(one => one.outerHTML.slice(0, 200));
 }"""
-"""By how much a page, or our part of it, is wider than its place; what scrolls by itself is not."""
+"""What is wider than its place, where the page or our part of it is; what scrolls by itself is
+not."""
+
+PRESSES: Final = 10
+"""How often Tab may be pressed within one thing: a time has as many parts."""
 
 
 class Look(NamedTuple):
@@ -95,25 +108,24 @@ class WatchedPage:
 
     async def fits(self, scope: str = OURS) -> None:
         """Assert that nothing but what scrolls by itself is wider than the window."""
-        overflow = await self.page.evaluate(OVERFLOW, scope)
-        assert overflow <= 0, f"the page is {overflow} pixels too wide"
+        wide = await self.page.evaluate(OVERFLOW, scope)
+        assert wide is None, "too wide for the window:\n" + "\n".join(wide)
 
     async def is_walked_by_keyboard(self, scope: str = OURS) -> list[str]:
         """Assert that Tab reaches all that can be used, each with a focus to be seen; returns
         them in this order."""
-        wanted = await self.page.evaluate(KEYBOARD_STOPS, scope)
-        await self.page.evaluate(ENTER, scope)
-        reached = []
-        for _ in range(wanted + 1):
+        wanted: list[str] = await self.page.evaluate(ENTER, scope)
+        reached: dict[int, str] = {}
+        for _ in range(PRESSES * (len(wanted) + 1)):
             await self.page.keyboard.press("Tab")
             focused = await self.page.evaluate(FOCUSED, scope)
             if focused is None:
                 break
-            assert focused["isSeen"], f"nobody sees that this has the focus: {focused['text']}"
-            reached.append(focused["text"])
-        listed = "\n".join(reached)
-        assert len(reached) == wanted, f"{wanted} can be used, Tab reaches:\n{listed}"
-        return reached
+            assert focused["isSeen"], f"nobody sees that this has the focus: {focused['html']}"
+            reached[focused["stop"]] = focused["html"]
+        missed = [html for stop, html in enumerate(wanted) if stop not in reached]
+        assert not missed, "Tab does not reach:\n" + "\n".join(missed)
+        return list(reached.values())
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

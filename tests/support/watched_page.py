@@ -54,9 +54,12 @@ OVERFLOW: Final = """scope => {
     const places = [document.documentElement, part];
     if (Math.max(...places.map(one => one.scrollWidth - one.clientWidth)) <= 0) return null;
     const {left, right} = part.getBoundingClientRect();
-    const wide = [...part.querySelectorAll("*")].filter(one => {
+    const scrolls = one => one !== part
+        && (getComputedStyle(one).overflowX !== "visible" || scrolls(one.parentElement));
+    const wide = [...part.querySelectorAll(":not(option)")].filter(one => {
+        if (scrolls(one.parentElement)) return false;
         const box = one.getBoundingClientRect();
-        return box.left < left - 1 || box.right > right + 1;
+        return box.width > 1 && (box.left < left - 1 || box.right > right + 1);
     });
     return wide.slice(0, 5).map(one => one.outerHTML.slice(0, 200));
 }"""

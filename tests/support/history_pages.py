@@ -19,22 +19,28 @@ COMPONENTS: Final = "components"
 DJANGOS: Final = {"changelist": "", "change": "<path:object_id>/change/"}
 """The pages whose addresses Django's own admin has made."""
 
-NO_PAGES: Final = frozenset({"changelist", "change"})
-"""Routes that answer with no page of their own: rows for a page that is open, files, redirections.
-A part of a page has to be strict markup all the same."""
+PARTS: Final = frozenset({"changelist", "change", "rows", "together"})
+"""Routes that answer with rows for a page that is open, in markup as strict as the page's."""
 
-QUERIES: Final[dict[str, str]] = {}
+FILES: Final = frozenset({"export"})
+"""Routes that answer with no markup at all."""
+
+QUERIES: Final = {
+    "rows": "?after=0",
+    "as_of": "?at={story.seq}",
+    "compare": "?from=1&to={story.seq}",
+}
 """What an address needs beside its arguments to show something."""
+
+
+def answer_names() -> list[str]:
+    """Return the end of each URL name that markup answers."""
+    return [*DJANGOS, *(route.name for route in ROUTES if route.name not in FILES)]
 
 
 def page_names() -> list[str]:
     """Return the end of each page's URL name, and the page of the components."""
-    return [COMPONENTS, *(name for name in answer_names() if name not in NO_PAGES)]
-
-
-def answer_names() -> list[str]:
-    """Return the end of each URL name, whatever answers."""
-    return [*DJANGOS, *(route.name for route in ROUTES)]
+    return [COMPONENTS, *(name for name in answer_names() if name not in PARTS)]
 
 
 def path_of(name: str, story: Story) -> str:
@@ -45,7 +51,7 @@ def path_of(name: str, story: Story) -> str:
     names = RoutePattern(routes[name]).converters
     arguments = {argument: _argument(story, argument) for argument in names}
     path = reverse(f"admin:sync_synclog_{name}", kwargs=arguments)
-    return path + QUERIES.get(name, "")
+    return path + QUERIES.get(name, "").format(story=story)
 
 
 def _argument(story: Story, name: str) -> Any:

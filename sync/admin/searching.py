@@ -110,39 +110,74 @@ class Search:
             # `changed` is canonical JSON text, and no name of a field has a quote.
             condition &= Q(changed__contains=json.dumps(self.field))
         if self.q:
-            condition &= Q(*anywhere(self.q), _connector=Q.OR)
+            condition &= Q(*_anywhere(self.q, tables), _connector=Q.OR)
         return condition
+
+    def lookups(self, visible_tables: Collection[str]) -> list[Q]:
+        """Return conditions that together hold for all that is searched, each with an index that
+        has the entries in their order; none where only reading the log in its order finds them."""
+        tables = set(visible_tables) & {self.table} if self.table else set(visible_tables)
+        if self.transaction:
+            return [Q(transaction=self.transaction)]
+        if self.request:
+            return [_filled("request_id", self.request)]
+        if self.record:
+            return _records(self.record, tables)
+        if self.client:
+            return [_filled("client_id", self.client)]
+        if self.actor:
+            return [_filled("actor_id", self.actor), _filled("actor", self.actor)]
+        if self.q:
+            return _anywhere(self.q, tables)
+        return [Q(table=table) for table in tables] if self.table else []
+
+    @property
+    def is_lookup_alone(self) -> bool:
+        """Whether the lookups find what is searched for, and nothing else; the times aside."""
+        filters = self.chosen.keys() - {"period", "since", "until"}
+        return filters in ({"table"}, {"record"}, {"table", "record"})
 
     def bounds(self) -> tuple[int | None, int | None]:
         """Return the numbers between which the times lie: after the first, up to the second."""
-        since = self._since()
+        since = self.begins
         if since is None and self.until is None:
             return None, None
         using = conf().DATABASE
         last = head(using).seq
         return (
-            None if since is None else _number_before(using, since, last),
-            None if self.until is None else _number_before(using, self.until, last),
+            None if since is None else number_before(using, since, last),
+            None if self.until is None else number_before(using, self.until, last),
         )
 
-    def _since(self) -> datetime.datetime | None:
-        """Return the later of the two beginnings that may be given."""
+    @property
+    def begins(self) -> datetime.datetime | None:
+        """The later of the two beginnings that may be given."""
         age = PERIODS.get(self.period)
         begun = None if age is None else timezone.now() - age
         return max(filter(None, (begun, self.since)), default=None)
 
 
-def anywhere(text: str) -> list[Q]:
+def _anywhere(text: str, tables: Collection[str]) -> list[Q]:
     """Return the places where a text is searched for, each of which has an index."""
-    columns = ("record_id", "actor", "actor_id", "request_id", "client_id")
-    places = [Q(**{column: text}) for column in columns]
+    columns = ("actor_id", "actor", "client_id", "request_id")
+    places = [_filled(column, text) for column in columns] + _records(text, tables)
     try:
         return [*places, Q(transaction=uuid.UUID(text))]
     except ValueError:
         return places
 
 
-def _number_before(using: str, moment: datetime.datetime, last: int) -> int:
+def _records(record_id: str, tables: Collection[str]) -> list[Q]:
+    """Name the table, for the index of records begins with it."""
+    return [Q(table=table, record_id=record_id) for table in sorted(tables)]
+
+
+def _filled(column: str, text: str) -> Q:
+    """Say of the column also that it is filled: SQLite sees only by that which index it may use."""
+    return Q(**{column: text, f"{column}__gt": ""})
+
+
+def number_before(using: str, moment: datetime.datetime, last: int) -> int:
     """Return the number of the last entry published before a moment, or 0."""
     try:
         place = newest_at(using, moment - RESOLUTION, last)

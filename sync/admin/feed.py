@@ -65,8 +65,8 @@ def feed(
         "newer": "" if is_first else _newer(log_admin, search, page, before),
         "list_url": page_url(log_admin, "changelist"),
         "first": _address(log_admin, search),
-        "last": last,
-        "count": walk.count() if is_first and _is_counted(search, last) else None,
+        "size": walk.span.size,
+        "count": walk.count() if is_first and _is_counted(search, walk) else None,
         "chart": chart(strip(search, walk.bounded, last), search),
         "live": _live(request, log_admin, search, last),
         **(extra_context or {}),
@@ -164,9 +164,9 @@ def _address(log_admin: SyncLogAdmin, search: Search, **more: Any) -> str:
     return f"{url}?{query}" if query else url
 
 
-def _is_counted(search: Search, last: int) -> bool:
-    """Tell whether the number of the last entry is not good enough."""
-    return bool(search.chosen) or last <= conf().HISTORY_COUNT_ROWS
+def _is_counted(search: Search, walk: Walk) -> bool:
+    """Tell whether it is not good enough how many numbers the log has given in that time."""
+    return bool(search.filters) or walk.span.size <= conf().HISTORY_COUNT_ROWS
 
 
 def _chips(search: Search) -> list[tuple[str, str, str]]:

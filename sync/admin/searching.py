@@ -134,16 +134,21 @@ class Search:
     @property
     def is_lookup_alone(self) -> bool:
         """Whether the lookups find what is searched for, and nothing else; the times aside."""
-        filters = self.chosen.keys() - {"period", "since", "until"}
-        return filters in ({"table"}, {"record"}, {"table", "record"})
+        return self.filters in ({"table"}, {"record"}, {"table", "record"})
 
-    def bounds(self) -> tuple[int | None, int | None]:
-        """Return the numbers between which the times lie: after the first, up to the second."""
+    @property
+    def filters(self) -> set[str]:
+        """The names of the filters in use, but for the time."""
+        return self.chosen.keys() - {"period", "since", "until"}
+
+    def bounds(self, last: int | None = None) -> tuple[int | None, int | None]:
+        """Return the numbers between which the times lie: after the first, up to the second.
+        `last` is where the log ends, if that is known already."""
         since = self.begins
         if since is None and self.until is None:
             return None, None
         using = conf().DATABASE
-        last = head(using).seq
+        last = head(using).seq if last is None else last
         return (
             None if since is None else number_before(using, since, last),
             None if self.until is None else number_before(using, self.until, last),

@@ -130,11 +130,12 @@ def _edges(
 
 def _times(bounded: Bounded, span: Span) -> type_times:
     entries = bounded.matching.filter(seq__gt=span.after, seq__lte=span.upto)
-    return entries.values_list("published_at", "action")
+    return entries.order_by().values_list("published_at", "action")
 
 
 def _times_of(bounded: Bounded, numbers: Sequence[int]) -> type_times:
-    return bounded.matching.filter(seq__in=numbers).values_list("published_at", "action")
+    entries = bounded.matching.filter(seq__in=numbers)
+    return entries.order_by().values_list("published_at", "action")
 
 
 def _bars(edges: list[datetime.datetime], times: type_times, weight: float) -> list[Bar]:

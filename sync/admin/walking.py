@@ -42,7 +42,7 @@ class Walk:
     def __init__(self, search: Search, visible_tables: Collection[str], last: int) -> None:
         """Find the place of the search's times; `last` is where the log ends."""
         self.bounded = Bounded(search, visible_tables)
-        self.span = Span(0, last).within(*search.bounds())
+        self.span = Span(0, last).within(*search.bounds(last))
 
     def older(self, before: int | None = None) -> Page:
         """Return the newest page, or the one that is next older than a number."""

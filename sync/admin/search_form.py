@@ -31,6 +31,7 @@ _PERIOD_LABELS: Final = {
     "7d": _("Last 7 days"),
     "30d": _("Last 30 days"),
 }
+_FIRST: Final = ("q", "table", "action", "actor", "period")
 _ANY: Final = ("", pgettext_lazy("no filter", "Any"))
 _MAX_RECORD_LENGTH: Final = 255
 
@@ -106,6 +107,21 @@ class SearchForm(forms.Form):
         self._choose("table", [(table, name) for name, table in names])
         chosen = registry.find(str(data.get("table", "")))
         self._choose("field", [(f, f) for f in sorted(chosen.fields)] if chosen in offered else [])
+
+    @property
+    def first_fields(self) -> list[forms.BoundField]:
+        """The fields that are always seen."""
+        return [self[name] for name in _FIRST]
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        """The fields that are unfolded."""
+        return [self[name] for name in self.fields if name not in _FIRST]
+
+    @property
+    def uses_more(self) -> bool:
+        """Whether one of the unfolded fields says something, or something is wrong with it."""
+        return any(field.data for field in self.more_fields)
 
     def clean(self) -> None:
         since, until = (self.cleaned_data.get(name) for name in ("since", "until"))

@@ -211,17 +211,32 @@ export class Feed {
     try {
       const response = await fetch(link.dataset.hubTogether, { credentials: "same-origin" });
       if (!response.ok || response.redirected) throw new Error(`answered ${response.status}`);
-      const rows = parsed(await response.text());
-      for (const one of rows) {
-        one.classList.add("hub-feed-together");
-        delete one.dataset.seq;
-        for (const same of one.querySelectorAll("[data-hub-together]")) delete same.dataset.hubTogether;
-      }
-      row.after(...rows);
+      const others = parsed(await response.text()).filter((one) => one.dataset.seq !== row.dataset.seq);
+      const rest = response.headers.has("Hub-More") ? this.data.textRest : "";
+      row.after(...unfolded(others, link, rest || (others.length ? "" : this.data.textAlone)));
     } catch {
       location.assign(link.href);
     }
   }
+}
+
+// Makes rows those of an unfolded transaction, with a last one that leads to its page.
+function unfolded(rows, link, text) {
+  for (const row of rows) {
+    row.classList.add("hub-feed-together");
+    delete row.dataset.seq;
+    for (const same of row.querySelectorAll("[data-hub-together]")) delete same.dataset.hubTogether;
+  }
+  if (!text) return rows;
+  const last = document.createElement("tr");
+  last.className = "hub-feed-together";
+  const cell = last.insertCell();
+  cell.colSpan = link.closest("tr").cells.length;
+  const way = document.createElement("a");
+  way.href = link.href;
+  way.textContent = text;
+  cell.append(way);
+  return [...rows, last];
 }
 
 // The rows unfolded below a row.

@@ -187,6 +187,7 @@ def test_a_wrong_value_is_told_at_its_field_and_the_rest_still_works(admin_clien
     assert len(entries_of(response)) == 3
     page = response.content.decode()
     field = page[page.index('for="id_transaction"') : page.index('for="id_request"')]
+    assert "<details open>" in page
     assert "Enter the whole id of a transaction" in field
     assert 'value="7"' in field
 

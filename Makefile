@@ -20,7 +20,7 @@ PART = $(if $(filter tests/%,$(ARGS)),,tests/sync)
 .DEFAULT_GOAL := help
 .PHONY: help run test test-newest capture-table messages screenshots lint soak fuzz prove clean
 .PHONY: bench bench-capture bench-catchup bench-log bench-memory bench-processes bench-verify
-.PHONY: bench-storm bench-bursts bench-slow bench-latency
+.PHONY: bench-storm bench-bursts bench-slow bench-latency bench-history
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-capture: $(BENCH_VENV)/bench.stamp ## compare what recording costs with ot
 
 bench-log: $(BENCH_VENV)/bench.stamp ## time the log at 10 thousand, 1 million and 10 million entries (ARGS="--sizes 10000 1000000")
 	@$(BENCH_VENV)/bin/python benchmarks/log.py $(ARGS)
+
+bench-history: $(BENCH_VENV)/bench.stamp ## time the pages of the history at 10 million changes beside other libraries' (ARGS="--entries 200000")
+	@$(BENCH_VENV)/bin/python benchmarks/history.py $(ARGS)
 
 bench-catchup: $(BENCH_VENV)/bench.stamp ## time a catch-up of 10,000 changes beside instances and the json module (ARGS="--rounds 5")
 	@$(BENCH_VENV)/bin/python benchmarks/catchup.py $(ARGS)

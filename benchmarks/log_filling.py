@@ -97,7 +97,7 @@ def fill(entries: int) -> int:
         # Not waiting for the disk, and indexes at the end: filling is not what is measured.
         cursor.execute("SET LOCAL synchronous_commit = off")
         cursor.execute("TRUNCATE sync_log, sync_log_head RESTART IDENTITY")
-        indexes = _drop_indexes(cursor)
+        indexes = drop_indexes(cursor, "sync_log")
         with tqdm(total=total, desc=f"filling {total:,}", unit=" entries", leave=False) as bar:
             _insert(cursor, cycles, total, bar)
         for index in tqdm(indexes, desc="indexes", leave=False):
@@ -142,11 +142,12 @@ def _insert(cursor: Any, cycles: int, total: int, bar: Any) -> None:
         before += cycles * width
 
 
-def _drop_indexes(cursor: Any) -> list[str]:
+def drop_indexes(cursor: Any, table: str) -> list[str]:
     """Drop the indexes that no constraint needs, and return the statements that make them."""
     cursor.execute(
-        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'sync_log' AND indexname"
-        " NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = 'sync_log'::regclass)"
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s AND indexname"
+        " NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass)",
+        [table, table],
     )
     found = cursor.fetchall()
     for name, _ in found:

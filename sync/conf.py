@@ -30,6 +30,24 @@ class Conf:
     """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    HISTORY_PAGE: int = 50
+    """Changes on a page of the history in the admin."""
+    HISTORY_FIELDS: int = 3
+    """Changed fields that a change shows in a list, of any number."""
+    HISTORY_VALUE_LENGTH: int = 60
+    """Characters of a value that a list shows; the rest is on the page of the change."""
+    HISTORY_SEARCH_ROWS: int = 20_000
+    """Entries that one page of a search looks at, at most: it then says how far it has come."""
+    HISTORY_COUNT_ROWS: int = 10_000
+    """Up to which number the changes that a search finds are counted."""
+    HISTORY_SAMPLE_ROWS: int = 1000
+    """Entries that the times of many changes are estimated from."""
+    HISTORY_EXACT_ROWS: int = 5000
+    """Up to which number of entries their times are counted, and not estimated."""
+    HISTORY_POLL_SECONDS: float = 2.0
+    """How often an open list of changes asks for new ones, where nothing tells it of them."""
+    LABEL_LENGTH: int = 80
+    """Characters of a record's name that a page of the history shows; the rest is in its title."""
     KEEP_UNCHANGED: bool = False
     """Whether saves that changed nothing stay in the history; `register(keep_unchanged=)` says it
     for one model. They are never fanned out."""

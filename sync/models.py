@@ -28,6 +28,26 @@ ARRIVED: Final = "arrived"
 REDACTED: Final = "redacted"
 """The cause of an update entry that makes clients forget values removed from the history."""
 
+
+def _lookup(column: str, name: str, *, can_be_empty: bool = True) -> PartialIndex:
+    """Return the index by which the history finds the entries of one value, newest first: with the
+    number in it, so that a value of millions of entries is read a page at a time."""
+    where = Q(seq__isnull=False)
+    where &= Q(**{f"{column}__gt": ""}) if can_be_empty else Q()
+    return PartialIndex(fields=[column, "seq"], where=where, name=name)
+
+
+LOOKUPS: Final = (
+    _lookup("table", "sync_log_of_table", can_be_empty=False),
+    _lookup("transaction", "sync_log_of_commit", can_be_empty=False),
+    _lookup("actor_id", "sync_log_of_actor_id"),
+    _lookup("actor", "sync_log_of_actor"),
+    _lookup("client_id", "sync_log_of_client"),
+    _lookup("request_id", "sync_log_of_request"),
+)
+"""The indexes of what the pages of the history are asked for. Entries without a value are in none
+of them, and a writer pays for none: an entry comes in when it is published."""
+
 _maintaining: ContextVar[bool] = ContextVar("sync_log_maintenance", default=False)
 
 
@@ -144,6 +164,7 @@ class SyncLog(models.Model):
                 fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
             ),
             PartialIndex(fields=["seq"], where=Q(latest=True), name="sync_log_latest"),
+            *LOOKUPS,
         ]
 
     def __str__(self) -> str:

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from sync.admin.feed import feed
 from sync.admin.routes import url_patterns
 from sync.conf import conf
 from sync.history import differences
-from sync.models import REDACTED, SyncLog
-from sync.publishing import publish
-from sync.registry import registry
+from sync.models import SyncLog
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[SyncLog]
@@ -38,53 +37,16 @@ _WHERE = (
 )
 
 
-class TableFilter(admin.SimpleListFilter):
-    """The registered tables; a `DISTINCT` over the log would read all of it."""
-
-    title = _("table")
-    parameter_name = "table"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer what is registered, by table name."""
-        return sorted((one.table, str(one.model._meta.verbose_name_plural)) for one in registry)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncLog]) -> QuerySet[SyncLog]:
-        """Keep the changes of the chosen table."""
-        return queryset.filter(table=self.value()) if self.value() else queryset
-
-
 @admin.register(SyncLog)
 class SyncLogAdmin(ModelAdmin):
     """Lists changes and shows each with its fields before and after; nothing can be edited."""
 
-    list_display = (
-        "recorded_at",
-        "action",
-        "table",
-        "record_id",
-        "fields_changed",
-        "actor",
-        "source",
-    )
-    list_filter = ("action", TableFilter, "source", "recorded_at")
-    search_fields = ("=record_id", "=actor", "=request_id", "=client_id")
-    search_help_text = _("Record, actor, request or client, exactly.")
-    show_full_result_count = False
-    list_per_page = 50
-    ordering = ("-id",)
     fieldsets = (
         (None, {"fields": ("action", "table", "record_id", "difference")}),
         (_("Who and why"), {"fields": (*_WHO, "reason")}),
         (_("Position"), {"fields": _WHERE}),
     )
     readonly_fields = ("difference",)
-
-    @admin.display(description=_("changed"))
-    def fields_changed(self, entry: SyncLog) -> str:
-        """The names of the fields that changed, or of those whose values were removed."""
-        if entry.cause == REDACTED:
-            return _("redacted: %(fields)s") % {"fields": ", ".join(entry.redacted_names)}
-        return ", ".join(entry.changed_names or ())
 
     @admin.display(description=_("before and after"))
     def difference(self, entry: SyncLog) -> SafeString:
@@ -99,10 +61,9 @@ class SyncLogAdmin(ModelAdmin):
         """Read the log that is published."""
         return super().get_queryset(request).using(conf().DATABASE)
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """List changes after publishing what waits, for only then is known what they changed."""
-        publish()
-        return super().changelist_view(request, extra_context)
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the feed in place of Django's list, which counts the log and jumps over it."""
+        return feed(request, self, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,0 +1,113 @@
+"""The changes of a page as the feed shows them, for a few queries however many there are."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from sync.admin.addresses import page_url
+from sync.admin.changes import Changes, changes
+from sync.admin.labels import Label, labels
+from sync.admin.permissions import model_of
+from sync.admin.previous import previous_entries
+from sync.admin.searching import Search
+from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
+
+if TYPE_CHECKING:
+    from sync.admin.log_admin import SyncLogAdmin
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One change, with the links from it."""
+
+    entry: SyncLog
+    label: Label
+    kind: str
+    """What the table's records are called."""
+    changes: Changes
+    age: str
+    url: str
+    transaction_url: str
+    together_url: str
+    """The other changes of its transaction, as rows."""
+    narrowed: dict[str, str]
+    """Query strings of the search narrowed to this change's table, actor and source."""
+
+    @property
+    def cause(self) -> str:
+        """What the action does not say."""
+        return {
+            MOVED: _("left the audience"),
+            ARRIVED: _("came to the audience"),
+            REDACTED: _("redacted"),
+        }.get(self.entry.cause, "")
+
+    @property
+    def is_unchanged(self) -> bool:
+        return self.entry.is_unchanged and not self.changes.shown
+
+
+def feed_rows(
+    request: HttpRequest, log_admin: SyncLogAdmin, search: Search, entries: Sequence[SyncLog]
+) -> list[Row]:
+    """Return the rows of entries that somebody may see."""
+    named = labels(log_admin.admin_site, request, _records(entries))
+    before = previous_entries(entries)
+    now = timezone.now()
+    return [
+        Row(
+            entry=entry,
+            label=named[entry.table, entry.record_id],
+            kind=_kind(entry.table),
+            changes=changes(entry, before.get(entry.pk)),
+            age=age(entry.recorded_at, now),
+            url=page_url(log_admin, "change", entry.pk),
+            transaction_url=_transaction_url(log_admin, entry),
+            together_url=page_url(log_admin, "together", entry.seq),
+            narrowed=_narrowed(search, entry),
+        )
+        for entry in entries
+    ]
+
+
+def age(moment: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how long ago a moment is, in its largest unit."""
+    if now - moment < datetime.timedelta(minutes=1):
+        return _("just now")
+    return _("%(age)s ago") % {"age": timesince(moment, now, depth=1)}
+
+
+def _records(entries: Iterable[SyncLog]) -> list[tuple[str, str]]:
+    return [(entry.table, entry.record_id) for entry in entries]
+
+
+def _kind(table: str) -> str:
+    model = model_of(table)
+    return table if model is None else str(capfirst(str(model._meta.verbose_name)))
+
+
+def _narrowed(search: Search, entry: SyncLog) -> dict[str, str]:
+    values = {
+        "table": entry.table,
+        "actor": entry.actor_id or entry.actor,
+        "source": entry.source,
+    }
+    return {name: search.narrowed(**{name: value}).query_string() for name, value in values.items()}
+
+
+def _transaction_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:
+    try:
+        return page_url(log_admin, "transaction", entry.seq)
+    except NoReverseMatch:
+        search = Search(transaction=str(entry.transaction))
+        return f"{page_url(log_admin, 'changelist')}?{search.query_string()}"

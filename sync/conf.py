@@ -30,6 +30,8 @@ class Conf:
     """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    LABEL_LENGTH: int = 80
+    """Characters of a record's name that a page of the history shows; the rest is in its title."""
     KEEP_UNCHANGED: bool = False
     """Whether saves that changed nothing stay in the history; `register(keep_unchanged=)` says it
     for one model. They are never fanned out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -91,7 +91,11 @@ def rows_of(
 
 def key_of(shape: Shape, record_id: str, using: str) -> Any:
     """Return the primary key that a record id names, or None where it can name none."""
-    fields = shape.key_fields
+    return parsed_key(shape.key_fields, record_id, using)
+
+
+def parsed_key(fields: Sequence[models.Field[Any, Any]], record_id: str, using: str) -> Any:
+    """Return the primary key of these fields that a record id names, or None as above."""
     try:
         texts = codec.from_json(record_id) if len(fields) > 1 else [record_id]
         if not isinstance(texts, list) or len(texts) != len(fields):

@@ -62,11 +62,17 @@ def preceding(entry: SyncLog) -> SyncLog | None:
 
 def differences(entry: SyncLog) -> list[Difference]:
     """Return every field of the record before and after the entry, changed fields first."""
-    before: dict[str, Any] = {}
-    if entry.action != SyncLog.Action.INSERT:
-        previous = preceding(entry)
-        before = _shown(previous) if previous is not None else {}
-    after = _shown(entry)
+    has_before = entry.action != SyncLog.Action.INSERT
+    return differences_since(preceding(entry) if has_before else None, entry)
+
+
+def differences_since(
+    previous: SyncLog | None, entry: SyncLog, *, explain: bool = True
+) -> list[Difference]:
+    """Return the same for an entry whose predecessor is known; without `explain` no redacted value
+    is given its reason, which would have to be looked up entry by entry."""
+    before = _shown(previous, explain) if previous is not None else {}
+    after = _shown(entry, explain)
     if entry.action == SyncLog.Action.DELETE:
         # A redaction of a record that is gone did not delete it once more.
         before, after = after or before, after if entry.cause == REDACTED else {}
@@ -78,11 +84,11 @@ def differences(entry: SyncLog) -> list[Difference]:
     return sorted(rows, key=lambda row: not row.is_changed)
 
 
-def _shown(entry: SyncLog) -> dict[str, Any]:
+def _shown(entry: SyncLog, explain: bool) -> dict[str, Any]:
     """Return the values of an entry, and in place of those that were removed that they were."""
     values = entry.values
     if removed := set(entry.redacted_names):
-        reasons = _reasons(entry)
+        reasons = _reasons(entry) if explain else {}
         values |= {name: Redacted(reasons.get(name, "")) for name in removed & values.keys()}
     registration = registry.find(entry.table)
     for name, way in registration.redact.items() if registration is not None else ():

@@ -30,6 +30,8 @@ class Conf:
     """Who records: `"orm"`, or `"trigger"`, which on PostgreSQL sees what other programs write."""
     DATABASE: str = "default"
     """The database alias whose log is published, read and shown."""
+    JSON_PLACES: int = 200
+    """Places of one JSON value that changed, as far as a page of the history tells them."""
     LABEL_LENGTH: int = 80
     """Characters of a record's name that a page of the history shows; the rest is in its title."""
     KEEP_UNCHANGED: bool = False
@@ -43,6 +45,12 @@ class Conf:
     """Clients that the page of an entry names of those that have passed it, or not."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    TEXT_LENGTH: int = 100_000
+    """Characters in a row that a page of the history shows of a value; the log has all of it."""
+    TRANSACTION_PAGE: int = 50
+    """Changes on one page of a transaction."""
+    NEIGHBOURS: int = 200
+    """Entries looked at on each side of one for the nearest that somebody may see."""
     RAW_SQL: str = ""
     """What raw SQL that writes to a registered table meets: `"warn"`, `"error"` or `"ignore"`;
     empty: an error under test, a warning otherwise and in migrations."""

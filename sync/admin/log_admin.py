@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.urls import URLPattern
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from sync.admin.entry import entry_page
+from sync.admin.permissions import may_view_table
 from sync.admin.routes import url_patterns
 from sync.conf import conf
-from sync.history import differences
 from sync.models import REDACTED, SyncLog
 from sync.publishing import publish
 from sync.registry import registry
@@ -23,19 +22,6 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[SyncLog]
 else:
     ModelAdmin = admin.ModelAdmin
-
-
-_WHO = ("actor", "actor_id", "source", "client_id", "request_id")
-_WHERE = (
-    "seq",
-    "transaction",
-    "audience",
-    "event",
-    "cause",
-    "latest",
-    "recorded_at",
-    "published_at",
-)
 
 
 class TableFilter(admin.SimpleListFilter):
@@ -72,12 +58,6 @@ class SyncLogAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     ordering = ("-id",)
-    fieldsets = (
-        (None, {"fields": ("action", "table", "record_id", "difference")}),
-        (_("Who and why"), {"fields": (*_WHO, "reason")}),
-        (_("Position"), {"fields": _WHERE}),
-    )
-    readonly_fields = ("difference",)
 
     @admin.display(description=_("changed"))
     def fields_changed(self, entry: SyncLog) -> str:
@@ -85,11 +65,6 @@ class SyncLogAdmin(ModelAdmin):
         if entry.cause == REDACTED:
             return _("redacted: %(fields)s") % {"fields": ", ".join(entry.redacted_names)}
         return ", ".join(entry.changed_names or ())
-
-    @admin.display(description=_("before and after"))
-    def difference(self, entry: SyncLog) -> SafeString:
-        """The record's fields before and after, changed ones first."""
-        return render_to_string("admin/sync/difference.html", {"rows": differences(entry)})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of the history to the list and the entry."""
@@ -103,6 +78,30 @@ class SyncLogAdmin(ModelAdmin):
         """List changes after publishing what waits, for only then is known what they changed."""
         publish()
         return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """Show an entry; there is no form, for nothing can be changed."""
+        return entry_page(request, self, object_id)
+
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say as Django does that there is no such entry."""
+        model_admin: Any = self
+        answer: HttpResponse = model_admin._get_obj_does_not_exist_redirect(
+            request, self.opts, object_id
+        )
+        return answer
+
+    def has_view_permission(self, request: HttpRequest, obj: SyncLog | None = None) -> bool:
+        """Show an entry to who may see its table alone, also on Django's own pages about it."""
+        if not super().has_view_permission(request, obj):
+            return False
+        return obj is None or may_view_table(request, self.admin_site, obj.table)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -7,7 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.http import HttpResponseBase
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
+
+from sync.admin.addresses import page_url as page_url
+from sync.admin.transaction import transaction_page
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -22,7 +25,9 @@ class Route(NamedTuple):
     """Called as `view(request, log_admin, **arguments of the address)`."""
 
 
-ROUTES: Final[tuple[Route, ...]] = ()
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("transaction/<int:seq>/", "transaction", transaction_page),
+)
 
 
 def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
@@ -36,12 +41,6 @@ def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
         )
         for one in ROUTES
     ]
-
-
-def page_url(log_admin: SyncLogAdmin, name: str, *args: Any) -> str:
-    """Return the address of a page, or of the `changelist` and a `change`."""
-    site = log_admin.admin_site.name
-    return reverse(f"admin:sync_synclog_{name}", args=args, current_app=site)
 
 
 def _answer(

@@ -19,7 +19,8 @@ WITH RECURSIVE halving(low, step) AS (
     ), 1), step >> 1
     FROM halving WHERE step > 0
 )
-SELECT MIN(seq) FROM sync_log WHERE seq > (SELECT low FROM halving WHERE step = 0)
+SELECT seq FROM sync_log WHERE seq > (SELECT low FROM halving WHERE step = 0)
+ORDER BY seq LIMIT 1
 """
 
 _LAST: Final = """
@@ -33,7 +34,8 @@ WITH RECURSIVE halving(low, step) AS (
     ), 1), step >> 1
     FROM halving WHERE step > 0
 )
-SELECT MAX(seq) FROM sync_log WHERE seq <= (SELECT low FROM halving WHERE step = 0)
+SELECT seq FROM sync_log WHERE seq <= (SELECT low FROM halving WHERE step = 0)
+ORDER BY seq DESC LIMIT 1
 """
 
 

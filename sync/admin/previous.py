@@ -22,7 +22,7 @@ def previous_entries(entries: Collection[SyncLog]) -> dict[int, SyncLog]:
     places = log.filter(pk__in=[one.pk for one in asked]).values_list(
         Subquery(earlier.values("pk")[:1]), flat=True
     )
-    found = list(log.filter(pk__in=places))
+    found = list(log.filter(pk__in=places.order_by()).order_by())
     return {one.pk: before for one in asked if (before := _newest_before(one, found))}
 
 

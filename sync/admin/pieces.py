@@ -10,7 +10,7 @@ from typing import Final
 from sync.conf import conf
 from sync.diffs import DELETE, EQUAL, INSERT, Part
 
-CONTEXT: Final = 300
+CONTEXT: Final = 160
 """Characters of unchanged text that stay in sight on each side of a change."""
 
 LONGEST_WORD: Final = 50

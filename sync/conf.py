@@ -46,6 +46,8 @@ class Conf:
     """Up to which number of entries their times are counted, and not estimated."""
     HISTORY_POLL_SECONDS: float = 2.0
     """How often an open list of changes asks for new ones, where nothing tells it of them."""
+    JSON_PLACES: int = 200
+    """Places of one JSON value that changed, as far as a page of the history tells them."""
     LABEL_LENGTH: int = 80
     """Characters of a record's name that a page of the history shows; the rest is in its title."""
     KEEP_UNCHANGED: bool = False
@@ -55,8 +57,16 @@ class Conf:
     """Changes in one catch-up page, at most."""
     PAGE_BYTES: int = 256 * 1024
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
+    PASSED_CLIENTS: int = 50
+    """Clients that the page of an entry names of those that have passed it, or not."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
+    TEXT_LENGTH: int = 100_000
+    """Characters in a row that a page of the history shows of a value; the log has all of it."""
+    TRANSACTION_PAGE: int = 50
+    """Changes on one page of a transaction."""
+    NEIGHBOURS: int = 200
+    """Entries looked at on each side of one for the nearest that somebody may see."""
     RAW_SQL: str = ""
     """What raw SQL that writes to a registered table meets: `"warn"`, `"error"` or `"ignore"`;
     empty: an error under test, a warning otherwise and in migrations."""

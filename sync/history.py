@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from django.utils.translation import gettext as _
+from django.db.models import Q
 
 from sync import codec
-from sync.masking import BLANK
 from sync.models import MOVED, REDACTED, SyncLog, SyncLogQuerySet
-from sync.registry import registry
+from sync.shown import Redacted, shown
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Redacted:
-    """Stands for a value that was removed from the history, or never entered it."""
-
-    reason: str = ""
-
-    def __str__(self) -> str:
-        return f"{_('redacted')}: {self.reason}" if self.reason else _("redacted")
+STATES: Final = ~Q(cause=MOVED) & ~Q(cause=REDACTED, action=SyncLog.Action.DELETE)
+"""The entries that say what a record became: not those that it left an audience, and not those
+that values were removed from the history of a record that was gone."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,8 +46,8 @@ class Difference:
 
 def preceding(entry: SyncLog) -> SyncLog | None:
     """Return the entry of the same record before this one, published or still pending."""
-    same = _of_the_record(entry).exclude(cause=REDACTED, action=SyncLog.Action.DELETE)
-    earlier = same.exclude(cause=MOVED).order_by("-seq", "-id")
+    same = _of_the_record(entry).filter(STATES)
+    earlier = same.order_by("-seq", "-id")
     if entry.seq is not None:
         return earlier.filter(seq__lt=entry.seq).first()
     pending = same.filter(seq__isnull=True, id__lt=entry.pk).order_by("-id").first()
@@ -62,41 +56,25 @@ def preceding(entry: SyncLog) -> SyncLog | None:
 
 def differences(entry: SyncLog) -> list[Difference]:
     """Return every field of the record before and after the entry, changed fields first."""
-    before: dict[str, Any] = {}
-    if entry.action != SyncLog.Action.INSERT:
-        previous = preceding(entry)
-        before = _shown(previous) if previous is not None else {}
-    after = _shown(entry)
+    is_first = entry.action == SyncLog.Action.INSERT
+    previous = None if is_first else preceding(entry)
+    values = shown([entry] if previous is None else [entry, previous])
+    return told(entry, {} if previous is None else values[previous.pk], values[entry.pk])
+
+
+def told(entry: SyncLog, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Return what `differences` does, of an entry whose values and those before it are known."""
+    if entry.action == SyncLog.Action.INSERT:
+        before = {}
     if entry.action == SyncLog.Action.DELETE:
         # A redaction of a record that is gone did not delete it once more.
         before, after = after or before, after if entry.cause == REDACTED else {}
     changed = _changed_before_removal(entry, sorted(before.keys() ^ after.keys()))
     rows = [
         Difference(name, before.get(name), after.get(name), name in changed)
-        for name in sorted(before.keys() | after)
+        for name in sorted(before.keys() | after.keys())
     ]
     return sorted(rows, key=lambda row: not row.is_changed)
-
-
-def _shown(entry: SyncLog) -> dict[str, Any]:
-    """Return the values of an entry, and in place of those that were removed that they were."""
-    values = entry.values
-    if removed := set(entry.redacted_names):
-        reasons = _reasons(entry)
-        values |= {name: Redacted(reasons.get(name, "")) for name in removed & values.keys()}
-    registration = registry.find(entry.table)
-    for name, way in registration.redact.items() if registration is not None else ():
-        if way == BLANK and name in values and values[name] is None:
-            values[name] = Redacted()
-    return values
-
-
-def _reasons(entry: SyncLog) -> dict[str, str]:
-    """Return for each field the reason of the redaction that removed its value from the entry: the
-    first that was recorded after it, or was recorded by it."""
-    later = _of_the_record(entry).filter(cause=REDACTED, id__gte=entry.pk)
-    newest_first = later.order_by("-id").only("redacted", "reason")
-    return {name: one.reason for one in newest_first for name in one.redacted_names}
 
 
 def _of_the_record(entry: SyncLog) -> SyncLogQuerySet:

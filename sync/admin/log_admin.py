@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.template.loader import render_to_string
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 
+from sync.admin.entry import entry_page
 from sync.admin.feed import feed
+from sync.admin.permissions import may_view_table
 from sync.admin.routes import url_patterns
 from sync.conf import conf
-from sync.history import differences
 from sync.models import SyncLog
 
 if TYPE_CHECKING:
@@ -24,34 +22,9 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-_WHO = ("actor", "actor_id", "source", "client_id", "request_id")
-_WHERE = (
-    "seq",
-    "transaction",
-    "audience",
-    "event",
-    "cause",
-    "latest",
-    "recorded_at",
-    "published_at",
-)
-
-
 @admin.register(SyncLog)
 class SyncLogAdmin(ModelAdmin):
     """Lists changes and shows each with its fields before and after; nothing can be edited."""
-
-    fieldsets = (
-        (None, {"fields": ("action", "table", "record_id", "difference")}),
-        (_("Who and why"), {"fields": (*_WHO, "reason")}),
-        (_("Position"), {"fields": _WHERE}),
-    )
-    readonly_fields = ("difference",)
-
-    @admin.display(description=_("before and after"))
-    def difference(self, entry: SyncLog) -> SafeString:
-        """The record's fields before and after, changed ones first."""
-        return render_to_string("admin/sync/difference.html", {"rows": differences(entry)})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of the history to the list and the entry."""
@@ -64,6 +37,30 @@ class SyncLogAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the feed in place of Django's list, which counts the log and jumps over it."""
         return feed(request, self, extra_context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """Show an entry; there is no form, for nothing can be changed."""
+        return entry_page(request, self, object_id)
+
+    def missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say as Django does that there is no such entry."""
+        model_admin: Any = self
+        answer: HttpResponse = model_admin._get_obj_does_not_exist_redirect(
+            request, self.opts, object_id
+        )
+        return answer
+
+    def has_view_permission(self, request: HttpRequest, obj: SyncLog | None = None) -> bool:
+        """Show an entry to who may see its table alone, also on Django's own pages about it."""
+        if not super().has_view_permission(request, obj):
+            return False
+        return obj is None or may_view_table(request, self.admin_site, obj.table)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
+from django.db import transaction
 from django.db.models import Model, prefetch_related_objects
 
 from sync.admin.queries import QueryRefused, at_most
@@ -54,8 +56,9 @@ def _name_of(instance: Model) -> str | None:
 
 
 def _needed_by(instance: Model) -> list[str]:
-    with at_most(TRIED_QUERIES):
-        _name_of(instance)
+    # A query that fails would end the transaction of the host.
+    with suppress(Exception), transaction.atomic(instance._state.db), at_most(TRIED_QUERIES):
+        str(instance)
     return list(_cached(instance, DEPTH))
 
 

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from sync.admin import feed
 from sync.admin.addresses import page_url as page_url
+from sync.admin.transaction import transaction_page
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -28,6 +29,7 @@ class Route(NamedTuple):
 ROUTES: Final[tuple[Route, ...]] = (
     Route("rows/", "rows", feed.rows),
     Route("together/<int:seq>/", "together", feed.together),
+    Route("transaction/<int:seq>/", "transaction", transaction_page),
 )
 
 

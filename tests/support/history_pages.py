@@ -19,7 +19,7 @@ COMPONENTS: Final = "components"
 DJANGOS: Final = {"changelist": "", "change": "<path:object_id>/change/"}
 """The pages whose addresses Django's own admin has made."""
 
-PARTS: Final = frozenset({"changelist", "change", "rows", "together"})
+PARTS: Final = frozenset({"rows", "together"})
 """Routes that answer with rows for a page that is open, in markup as strict as the page's."""
 
 FILES: Final = frozenset({"export"})

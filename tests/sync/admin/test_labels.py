@@ -50,7 +50,8 @@ def executed(monkeypatch):
     execute = CursorWrapper._execute
 
     def counting(self, sql, params, *ignored):
-        sent.append(sql)
+        if sql.startswith("SELECT"):
+            sent.append(sql)
         return execute(self, sql, params, *ignored)
 
     monkeypatch.setattr(CursorWrapper, "_execute", counting)

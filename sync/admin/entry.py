@@ -1,0 +1,139 @@
+"""The page of one entry: what it changed, who made it, and what is around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+
+from sync.admin import entry_notes
+from sync.admin.addresses import page_url
+from sync.admin.entry_additions import ACTIONS, FACTS
+from sync.admin.entry_fields import differences_of, entry_fields
+from sync.admin.field_rows import referred_records
+from sync.admin.labels import Label, labels, type_pair
+from sync.admin.neighbours import Neighbours, neighbours_in_log, neighbours_of_record
+from sync.admin.passed import passed
+from sync.admin.permissions import may_view_table, model_of
+from sync.admin.record_links import name_of_model, object_url, user_url
+from sync.conf import conf
+from sync.cursor import Position
+from sync.history import preceding
+from sync.matching import Budget
+from sync.models import SyncLog
+from sync.publishing import publish
+
+if TYPE_CHECKING:
+    from sync.admin.log_admin import SyncLogAdmin
+
+
+def entry_page(request: HttpRequest, log_admin: SyncLogAdmin, object_id: str) -> HttpResponseBase:
+    """Show the entry with this primary key to who may see its table; nothing can be sent to it."""
+    if request.method not in ("GET", "HEAD") or not log_admin.has_view_permission(request):
+        raise PermissionDenied
+    end = publish()
+    entry = _find(unquote(object_id))
+    if entry is None:
+        return log_admin.missing(request, object_id)
+    if not may_view_table(request, log_admin.admin_site, entry.table):
+        raise PermissionDenied
+    # What adds to the page makes addresses by it.
+    request.current_app = log_admin.admin_site.name
+    context = _context(request, log_admin, entry) | {"cursor": _cursor(end.epoch, entry)}
+    return TemplateResponse(request, "admin/sync/entry.html", context)
+
+
+def _find(pk: str) -> SyncLog | None:
+    try:
+        return SyncLog.objects.using(conf().DATABASE).filter(pk=pk).first()
+    except (ValueError, ValidationError):
+        return None
+
+
+def _context(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> dict[str, Any]:
+    site = log_admin.admin_site
+    model = model_of(entry.table)
+    previous = None if entry.action == SyncLog.Action.INSERT else preceding(entry)
+    found = differences_of([entry], {entry.pk: previous} if previous is not None else {})[entry.pk]
+    own, actor = (entry.table, entry.record_id), _actor(entry)
+    named = labels(site, request, [own, *actor, *referred_records(model, found)])
+    clients, has_more_clients = passed(request, entry) if entry.seq is not None else ([], False)
+    record = named[own]
+    return {
+        **site.each_context(request),
+        "fields": entry_fields(entry, found, named, Budget(), has_previous=previous is not None),
+        **_links_context(request, log_admin, entry, model, record),
+        "opts": log_admin.opts,
+        "title": entry_notes.title(entry, record.short),
+        "entry": entry,
+        "record": record,
+        "model_name": name_of_model(entry.table),
+        "actor_label": named[actor[0]] if actor else None,
+        "actor_url": user_url(site, request, entry.actor_id),
+        "notes": entry_notes.notes(entry, has_previous=previous is not None),
+        "delay": entry_notes.delay(entry),
+        "facts": [fact for facts in FACTS for fact in facts(request, entry)],
+        "actions": [one for actions in ACTIONS for one in actions(request, log_admin, entry)],
+        "clients": clients,
+        "has_more_clients": has_more_clients,
+    }
+
+
+def _links_context(
+    request: HttpRequest,
+    log_admin: SyncLogAdmin,
+    entry: SyncLog,
+    model: type[Model] | None,
+    record: Label,
+) -> dict[str, Any]:
+    site = log_admin.admin_site
+    of_record, in_log = neighbours_of_record(entry), neighbours_in_log(request, site, entry)
+    return {
+        "of_record": _addresses(log_admin, of_record),
+        "in_log": _addresses(log_admin, in_log),
+        "object_url": ""
+        if record.is_deleted
+        else object_url(site, request, model, entry.record_id),
+        "transaction_url": ""
+        if entry.seq is None
+        else page_url(log_admin, "transaction", entry.seq),
+        "searches": dict(_searches(log_admin, entry)),
+    }
+
+
+def _addresses(log_admin: SyncLogAdmin, found: Neighbours) -> dict[str, str]:
+    return {
+        side: page_url(log_admin, "change", pk)
+        for side, pk in found._asdict().items()
+        if pk is not None
+    }
+
+
+def _searches(log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[tuple[str, str]]:
+    """Yield where the feed shows all changes of the same origin."""
+    feed = page_url(log_admin, "changelist")
+    origin = {
+        "actor": entry.actor_id or entry.actor,
+        "request": entry.request_id,
+        "client": entry.client_id,
+        "audience": entry.audience,
+    }
+    for name, value in origin.items():
+        if value:
+            yield name, f"{feed}?{urlencode({name: value})}"
+
+
+def _actor(entry: SyncLog) -> list[type_pair]:
+    """Return the user who made the change as a record, whose name of today may be another."""
+    return [(get_user_model()._meta.db_table, entry.actor_id)] if entry.actor_id else []
+
+
+def _cursor(epoch: str, entry: SyncLog) -> str:
+    return "" if entry.seq is None else Position.of_entry(epoch, entry).cursor

@@ -77,6 +77,7 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
         offered = self.scope.get("subprotocols", ())
         # A browser fails the connection where it offered subprotocols and none is chosen.
         await self.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        self.connection.transport.settle()
         if shutdown.in_progress():
             shutdown.say_goodbye(self.connection)
             return

@@ -19,7 +19,7 @@ from typing import Any, Final
 from realtime.codes import CloseCode
 from realtime.frames import Frame, Run
 from realtime.inflow import Inflow
-from realtime.short_queue import shorten
+from realtime.slimming import slim
 from realtime.transport import AsgiTransport, Send, Transport
 
 logger = logging.getLogger(__name__)
@@ -62,10 +62,12 @@ class DaphneTransport:
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
-        shorten(protocol, "send_queue")
         self._inflow = Inflow(protocol)
         self._open: int | None = protocol.STATE_OPEN
         """The state of the protocol in which frames may be sent; None once this end is done."""
+
+    def settle(self) -> None:
+        slim(self._protocol)
 
     def send(self, frame: Frame | Run) -> bool:
         if self._protocol.state != self._open:

@@ -119,8 +119,9 @@ class Access:
     def owe(self, gained: frozenset[str]) -> None:
         """Send from zero on what the client is told to forget although it may hear it, also where
         some of it is on its way: the rest of that would pass for the whole."""
-        self._connection.audiences -= gained
-        self._connection.gaining |= gained
+        if gained:
+            self._connection.audiences -= gained
+            self._connection.gaining |= gained
 
     def settle(self) -> None:
         """Queue what the client has yet to be sent for changes of its rights, if there is any."""

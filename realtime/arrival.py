@@ -83,8 +83,7 @@ class Arrival:
 
     def stop(self) -> None:
         """Stop all that was begun for the client."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._be_in_time()
         self._seat.leave()
         self._expiry.stop()
 
@@ -131,8 +130,7 @@ class Arrival:
 
     async def _admit(self, grant: Grant, look: int) -> None:
         """Make the connection a user's: from here on it hears what the user may hear."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._be_in_time()
         self._seat.take(grant.user.pk)
         identity, is_doubtful = await self._identify(grant, look)
         # All at once, after the last await: with a user but unknown to the relay, the client
@@ -184,6 +182,11 @@ class Arrival:
 
     def _is_there(self) -> bool:
         return not self._connection.transport.is_closing
+
+    def _be_in_time(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
 
     def _too_late(self) -> None:
         seconds = conf().AUTHENTICATION_TIMEOUT

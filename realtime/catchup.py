@@ -103,8 +103,10 @@ async def gain(relay: Relay, connection: Connection) -> None:
 
 
 def _heard_from_now_on(connection: Connection) -> frozenset[str]:
-    gained, connection.gaining = connection.gaining, frozenset()
-    connection.audiences |= gained
+    gained = connection.gaining
+    if gained:  # else each connection would get empty and equal sets of its own
+        connection.gaining = frozenset()
+        connection.audiences |= gained
     return gained
 
 

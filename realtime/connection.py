@@ -45,6 +45,34 @@ class Connection(Hearing):
     for each connection.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_behind",
+        "_fanout",
+        "_held",
+        "_held_from",
+        "_overflowed",
+        "_questions",
+        "_stands_at",
+        "acknowledged",
+        "address",
+        "app_version",
+        "budget",
+        "confirm",
+        "confirmed_at",
+        "connected_at",
+        "id",
+        "is_told",
+        "joined",
+        "knows_audiences",
+        "on_behind",
+        "on_confirmed",
+        "on_identity",
+        "platform",
+        "transport",
+        "unfinished",
+    )
+
     def __init__(self, transport: Transport) -> None:
         super().__init__()
         self.id = uuid.uuid4()

@@ -33,21 +33,24 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
     and leaves all sending of changes to the relay of its event loop.
     """
 
-    channel_layer_alias = "realtime.none"
+    channel_layer = None
     serving: asyncio.Task[Any] | None = None
     """The task that serves the client, until it leaves."""
     is_stuck = False
     """Whether the client keeps even its close from leaving."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.serving = asyncio.current_task()
-        self.connection = Connection(transport_for(send, on_stuck=self._end))
-        shutdown.watch(self.connection)
+        self._start(scope, send)
         async with relay() as its_relay:
             self.conversation = Conversation(scope, self.connection, its_relay)
-            self.messages = MessageLimit()
             try:
-                await super().__call__(scope, receive, send)
+                # Channels would wait for each message in a task of its own, beside those of its
+                # layer, which takes more memory than anything else of an idle connection.
+                while True:
+                    await self.dispatch(await receive())
+                    await asyncio.sleep(0)  # others have their turn while a client floods
+            except StopConsumer:
+                pass
             except asyncio.CancelledError:
                 if not self.is_stuck:
                     raise
@@ -74,6 +77,7 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
         offered = self.scope.get("subprotocols", ())
         # A browser fails the connection where it offered subprotocols and none is chosen.
         await self.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        self.connection.transport.settle()
         if shutdown.in_progress():
             shutdown.say_goodbye(self.connection)
             return
@@ -98,6 +102,13 @@ class HubConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels
             self.conversation.send_error(error, error.request_id)
             return
         await self.conversation.answer(message)
+
+    def _start(self, scope: Any, send: Any) -> None:
+        self.scope, self.base_send = scope, send
+        self.serving = asyncio.current_task()
+        self.connection = Connection(transport_for(send, on_stuck=self._end))
+        self.messages = MessageLimit()
+        shutdown.watch(self.connection)
 
     def _end(self) -> None:
         """End as if the client had gone; the server cuts the connection as well as it can."""

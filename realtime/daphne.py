@@ -19,6 +19,7 @@ from typing import Any, Final
 from realtime.codes import CloseCode
 from realtime.frames import Frame, Run
 from realtime.inflow import Inflow
+from realtime.slimming import slim
 from realtime.transport import AsgiTransport, Send, Transport
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,9 @@ class DaphneTransport:
         self._inflow = Inflow(protocol)
         self._open: int | None = protocol.STATE_OPEN
         """The state of the protocol in which frames may be sent; None once this end is done."""
+
+    def settle(self) -> None:
+        slim(self._protocol)
 
     def send(self, frame: Frame | Run) -> bool:
         if self._protocol.state != self._open:

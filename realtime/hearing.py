@@ -26,6 +26,17 @@ class Identity:
 class Hearing:
     """What a client may hear, and has asked to. Each change of it is noted, whoever makes it."""
 
+    __slots__ = (
+        "_audiences",
+        "_batch",
+        "_caught_up",
+        "_gaining",
+        "_identity",
+        "_is_outdated",
+        "_tables",
+        "asked",
+    )
+
     identity = Noted[Identity | None](None)
     tables = Noted[Names](None)
     audiences = Noted(frozenset[str]())

@@ -14,6 +14,7 @@ import logging
 from typing import Any, Final
 
 from realtime.conf import conf
+from realtime.short_queue import shorten
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class Inflow:
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._queue = protocol.application_queue
+        shorten(self._queue, "_queue", "_getters", "_putters")
+        shorten(getattr(self._queue, "_finished", None), "_waiters")
         self._loop = asyncio.get_running_loop()
         self._most_messages = conf().MAX_WAITING_MESSAGES
         self._most_bytes = conf().MAX_WAITING_BYTES

@@ -69,6 +69,7 @@ async def keep(relay: Relay) -> None:
             present = await _look(relay)
             rested_at = loop.time() + REST * (loop.time() - began)
             after = await _keep_once(relay, stored, present, is_due)
+            del present  # else as much again as is stored is kept until the next look
             if after is None:
                 relay.members_changed.set()
                 await asyncio.sleep(conf().TICK)

@@ -15,7 +15,11 @@ class Notes(Protocol):
 
 
 class Noted(Generic[T]):
-    """An attribute whose owner is told each time that it is set to something else."""
+    """An attribute whose owner is told each time that it is set to something else.
+
+    What it is set to is kept under the same name after an underscore, for which an owner with
+    slots needs one.
+    """
 
     def __init__(self, default: T) -> None:
         self._default = default
@@ -30,9 +34,9 @@ class Noted(Generic[T]):
     def __get__(self, owner: Notes, kind: type) -> T: ...
 
     def __get__(self, owner: Notes | None, kind: type) -> Any:
-        return self if owner is None else owner.__dict__.get(self._name, self._default)
+        return self if owner is None else getattr(owner, self._name, self._default)
 
     def __set__(self, owner: Notes, value: T) -> None:
         if self.__get__(owner, type(owner)) is not value:
-            owner.__dict__[self._name] = value
+            setattr(owner, self._name, value)
             owner.note()

@@ -23,6 +23,9 @@ class Transport(Protocol):
     To be used on the event loop of its connection alone.
     """
 
+    def settle(self) -> None:
+        """Let go of what only the handshake needed, now that the client was accepted."""
+
     def send(self, frame: Frame | Run) -> bool:
         """Take a frame, or several, for sending; for a closing connection it is dropped.
 
@@ -67,6 +70,8 @@ class AsgiTransport:
         self._gone = False
         self._ready = asyncio.Event()
         self._writer = asyncio.create_task(self._write())
+
+    def settle(self) -> None: ...
 
     def send(self, frame: Frame | Run) -> bool:
         if not self._closing:

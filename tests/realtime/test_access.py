@@ -77,7 +77,7 @@ class Spoken:
         over = asyncio.Event()
 
         async def tell():
-            if self.conversation._worker._jobs.empty():
+            if not self.conversation._worker._jobs:
                 over.set()
             else:
                 self.conversation._worker.queue(tell)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from hubproject.models import Project
 from realtime import relay as relay_module
+from realtime.connection import Connection
 from realtime.relay import relay
 from realtime.share import BATCH_BYTES
 from sync.publishing import publish
@@ -70,7 +71,7 @@ class WatchedTransport(FillingTransport):
 
 @pytest.mark.django_db(transaction=True)
 async def test_nobody_is_kept_more_for_than_the_limits_say_and_whoever_reads_gets_all(
-    small_limits, batches
+    small_limits, batches, monkeypatch
 ):
     async with relay() as running:
         await running.refresh()
@@ -82,14 +83,14 @@ async def test_nobody_is_kept_more_for_than_the_limits_say_and_whoever_reads_get
             running.join(connection)
         held.hold()
         most_held = 0
-        hold_back = held.hold_back
+        hold_back = Connection.hold_back
 
-        def watched(*args):
+        def watched(connection, events):
             nonlocal most_held
-            hold_back(*args)
+            hold_back(connection, events)
             most_held = max(most_held, len(held._held))
 
-        held.hold_back = watched
+        monkeypatch.setattr(Connection, "hold_back", watched)
         for changes in (FEW, CHANGES):
             end = await off_loop(burst, changes)
             while running.position != end:

@@ -36,7 +36,8 @@ class CheckingTransport(RecordingTransport):
     def send(self, frame):
         if self._client.is_broken:
             raise OSError("the socket is broken")
-        self._client.receive(json.loads(frame.text))
+        for one in frame.each:
+            self._client.receive(json.loads(one.text))
 
 
 class Client:

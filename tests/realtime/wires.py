@@ -328,6 +328,7 @@ class DaphneWire:
         if self._serves == self._serve:
             await asyncio.wait_for(self._accepted.wait(), 20)
             self.transport = transport_for(wrap(self.send))
+            self.transport.settle()
         await self.flow()
         return self
 

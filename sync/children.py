@@ -6,16 +6,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from django.db.models import Max, Model, Q, QuerySet
 
 from sync import codec
 from sync.conf import conf
-from sync.locking import head
 from sync.log_state import newest_entries
-from sync.models import SyncLog, SyncLogQuerySet
+from sync.models import SyncLog
 from sync.record_numbers import type_record
 from sync.relations import Relation, relations, targets
 
@@ -48,16 +47,16 @@ def children(
     of, with their models. Bounded, however many there are and however long the log is."""
     limit = conf().HISTORY_CHILDREN
     found = [one for one in _relations(owners, using) if one.table in tables]
-    end = head(using).seq
-    start = end - conf().HISTORY_CHILDREN_WINDOW
-    near = _near(owners, using)
-    former = _told(found, near | Q(seq__gt=start, seq__lte=end), using)[: limit + 1]
+    starts = _starts({one.table for one in found}, using)
+    lately = [Q(table=table, seq__gt=start) for table, start in starts.items()]
+    together = _together(owners, using)
+    former = _told(found, Q(*lately, *together, _connector=Q.OR), using, limit + 1)
     present = [one for relation in found for one in _present(relation, using, limit + 1)]
     records = list(dict.fromkeys(one for one in [*former, *present] if one not in owners))
     return Children(
         records[:limit],
         is_cut=len(records) > limit,
-        since=_moment(using, start),
+        since=_newest_moment(starts.values(), using),
         unindexed=[one.model for one in found if not one.is_indexed],
     )
 
@@ -82,36 +81,55 @@ def _present(relation: Relation, using: str, limit: int) -> list[type_record]:
     return [(relation.table, codec.record_id(row, keys)) for row in found]
 
 
-def _near(owners: Mapping[type_record, type[Model]], using: str) -> Q:
-    """Return the condition of what was in one transaction with the newest changes of the record."""
-    log = SyncLog.objects.using(using).published()
-    near = Q(pk__in=[])
-    for table, record_id in owners:
-        own = log.filter(table=table, record_id=record_id).order_by("-seq")
-        for seq, transaction in own.values_list("seq", "transaction")[:OWN_ENTRIES]:
-            reached = Q(seq__gte=(seq or 0) - REACH, seq__lte=(seq or 0) + REACH)
-            near |= reached & Q(transaction=transaction)
-    return near
+def _starts(tables: Collection[str], using: str) -> dict[str, int]:
+    """Return the number of each table behind which its newest entries are looked through; 0 where
+    that is all of them."""
+    size = conf().HISTORY_CHILDREN_WINDOW // max(len(tables), 1)
+    log = SyncLog.objects.using(using).published().order_by("-seq").values_list("seq", flat=True)
+    return {
+        table: next(iter(log.filter(table=table)[size : size + 1]), None) or 0 for table in tables
+    }
 
 
-def _told(found: Sequence[Relation], where: Q, using: str) -> list[type_record]:
+def _together(owners: Mapping[type_record, type[Model]], using: str) -> list[Q]:
+    """Return the conditions of what was in one transaction with a newest change of the record."""
+    log = SyncLog.objects.using(using).published().order_by("-seq")
+    newest = [
+        place
+        for table, record_id in owners
+        for place in log.filter(table=table, record_id=record_id).values_list("seq", "transaction")[
+            :OWN_ENTRIES
+        ]
+    ]
+    return [
+        Q(transaction=transaction, seq__gte=seq - REACH, seq__lte=seq + REACH)
+        for seq, transaction in newest
+        if seq is not None
+    ]
+
+
+def _told(found: Sequence[Relation], where: Q, using: str, limit: int) -> list[type_record]:
     """Return the records that entries in a part of the log say to have pointed there, those that
     changed last first."""
-    pointing = Q(pk__in=[])
-    for relation in found:
-        of_relation = Q(table=relation.table)
-        for fragment in relation.fragments:
-            # What follows a value: else a number would be found in every longer one.
-            ends = Q(data__contains=f"{fragment},") | Q(data__contains=f"{fragment}}}")
-            of_relation &= ends
-        pointing |= of_relation
-    log: SyncLogQuerySet = SyncLog.objects.using(using).published()
-    records = log.filter(where, pointing).values("table", "record_id").annotate(last=Max("seq"))
-    newest_first = records.order_by("-last")[: conf().HISTORY_CHILDREN + 1]
-    return [(one["table"], one["record_id"]) for one in newest_first]
+    if not found:
+        return []
+    pointing = Q(*(_says(relation) for relation in found), _connector=Q.OR)
+    log = SyncLog.objects.using(using).published().filter(where, pointing)
+    records = log.values_list("table", "record_id").annotate(last=Max("seq"))
+    return [(table, one) for table, one, _ in records.order_by("-last")[:limit]]
 
 
-def _moment(using: str, start: int) -> datetime.datetime | None:
-    """Return when the last entry was published that is not looked at; None where there is none."""
-    passed = SyncLog.objects.using(using).filter(seq__lte=start).order_by("-seq")
-    return passed.values_list("published_at", flat=True).first()
+def _says(relation: Relation) -> Q:
+    """Return the condition of an entry whose record points there. A value is looked for with what
+    follows it, else a number would be found in every longer one."""
+    ends = [
+        Q(data__contains=f"{fragment},") | Q(data__contains=f"{fragment}}}")
+        for fragment in relation.fragments
+    ]
+    return Q(*ends, table=relation.table)
+
+
+def _newest_moment(numbers: Iterable[int], using: str) -> datetime.datetime | None:
+    """Return when the newest of some entries was published; None where there is none."""
+    entries = SyncLog.objects.using(using).filter(seq__in=[one for one in numbers if one])
+    return entries.order_by("-seq").values_list("published_at", flat=True).first()

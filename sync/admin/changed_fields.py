@@ -65,6 +65,12 @@ def changed_fields(
     ]
 
 
+def field_titles(model: type[Model] | None, names: Iterable[str]) -> list[str]:
+    """Return what fields are called that the log names."""
+    fields = _fields(model)
+    return [_title(fields.get(name), name) for name in names]
+
+
 def referred_records(model: type[Model] | None, rows: Sequence[Difference]) -> Iterator[type_pair]:
     """Yield the records that the values of foreign keys stand for."""
     fields = _fields(model)

@@ -12,11 +12,18 @@ from django.contrib.admin.models import LogEntry
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import NoReverseMatch
-from django.utils.text import capfirst
+from django.utils import timezone
+from django.utils.text import capfirst, get_text_list
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
-from sync.admin.changed_fields import ChangedField, changed_fields, referred_records
+from sync.admin.changed_fields import (
+    ChangedField,
+    changed_fields,
+    field_titles,
+    referred_records,
+)
 from sync.admin.labels import Label, labels
 from sync.admin.merging import Line
 from sync.admin.permissions import model_of
@@ -49,6 +56,14 @@ class Row:
     url: str = ""
     transaction_url: str = ""
     who_url: str = ""
+
+    @property
+    def age(self) -> str:
+        """How long ago it was, in the largest unit."""
+        now = timezone.now()
+        if now - self.moment < datetime.timedelta(minutes=1):
+            return _("just now")
+        return _("%(age)s ago") % {"age": timesince(self.moment, now, depth=1)}
 
     @property
     def is_own(self) -> bool:
@@ -93,7 +108,7 @@ def _row(
         entry,
         line.messages,
         _told(line),
-        note=_note(line.step),
+        note=_note(line.step, model),
         fields=fields,
         further=len(line.step.changed) - len(fields),
         label=named[entry.table, entry.record_id] if _is_other(subject, line.step) else None,
@@ -115,10 +130,11 @@ def _kind(subject: Subject, entry: SyncLog, model: type[Model] | None) -> str:
     return entry.table if model is None else str(capfirst(str(model._meta.verbose_name)))
 
 
-def _note(step: Step) -> str:
+def _note(step: Step, model: type[Model] | None) -> str:
     entry = step.entry
     if entry.cause == REDACTED:
-        return _("values removed from the history")
+        removed = get_text_list(field_titles(model, entry.redacted_names), _("and"))
+        return _("values removed from the history: %(fields)s") % {"fields": removed}
     if step.left and entry.action == SyncLog.Action.DELETE:
         return _("had left the audience %(left)s") % {"left": step.left}
     if step.left:

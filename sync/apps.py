@@ -12,10 +12,19 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import captors, capture, checks, detector, migrating, trigger_checks  # noqa: F401
+        from sync import (  # noqa: F401
+            captors,
+            capture,
+            checks,
+            detector,
+            history_button,
+            migrating,
+            trigger_checks,
+        )
 
         capture.install()
         detector.install()
+        history_button.install()
         detector.captured_elsewhere.append(captors.captures)
         autodiscover_modules("sync")
         pre_migrate.connect(migrating.fit_triggers, sender=self, dispatch_uid="sync.fit")

@@ -36,6 +36,15 @@ class Conf:
     """Changed fields that a change shows in a list, of any number."""
     HISTORY_VALUE_LENGTH: int = 60
     """Characters of a value that a list shows; the rest is on the page of the change."""
+    HISTORY_CHILDREN: int = 100
+    """Records that the history of another record shows beside it, at most."""
+    HISTORY_CHILDREN_WINDOW: int = 10_000
+    """Newest entries of other tables looked through for records that pointed at one and do no
+    more."""
+    HISTORY_RECORD_FIELDS: int = 12
+    """Changed fields that one line of a record's history shows."""
+    HISTORY_STATE_LENGTH: int = 2000
+    """Characters of a value that the state of a record shows; the rest is in its title."""
     HISTORY_SEARCH_ROWS: int = 20_000
     """Entries that one page of a search looks at, at most: it then says how far it has come."""
     HISTORY_COUNT_ROWS: int = 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import apps
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_permission_codename
@@ -24,6 +26,9 @@ def may_view_model(request: HttpRequest, site: AdminSite, model: type[Model]) ->
     if model_admin is not None:
         return model_admin.has_view_permission(request)
     meta = model._meta
+    if meta.auto_created:  # the rows of a many-to-many field have no permissions of their own
+        ends: set[Any] = {one.related_model for one in meta.local_fields if one.is_relation}
+        return all(may_view_model(request, site, end) for end in ends)
     names = (get_permission_codename(action, meta) for action in ("view", "change"))
     return any(request.user.has_perm(f"{meta.app_label}.{name}") for name in names)
 

@@ -11,6 +11,8 @@ from django.urls import URLPattern, path
 
 from sync.admin import feed
 from sync.admin.addresses import page_url as page_url
+from sync.admin.record import record
+from sync.admin.record_points import as_of, compare
 from sync.admin.transaction import transaction_page
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("rows/", "rows", feed.rows),
     Route("together/<int:seq>/", "together", feed.together),
     Route("transaction/<int:seq>/", "transaction", transaction_page),
+    Route("record/<str:table>/<str:record_id>/", "record", record),
+    Route("record/<str:table>/<str:record_id>/as-of/", "as_of", as_of),
+    Route("record/<str:table>/<str:record_id>/compare/", "compare", compare),
 )
 
 

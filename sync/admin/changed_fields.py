@@ -1,0 +1,131 @@
+"""The fields of a record before and after, in words: for lines that have little room."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Model
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext as _
+
+from sync import codec
+from sync.admin.labels import Label, type_pair
+from sync.conf import conf
+from sync.history import Difference
+from sync.registry import registry
+from sync.shown import Redacted
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Value:
+    """A value as people read it; nothing at all is an empty text that is not blank."""
+
+    text: str = ""
+    whole: str = ""
+    """All of the text, where it was cut."""
+    is_redacted: bool = False
+    is_blank: bool = False
+    """Whether the value is an empty text, which is something else than none."""
+    url: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ChangedField:
+    """One field before and after; `name` is what the log calls it."""
+
+    name: str
+    title: str
+    is_changed: bool
+    before: Value
+    after: Value
+
+
+def changed_fields(
+    model: type[Model] | None,
+    rows: Iterable[Difference],
+    named: Mapping[type_pair, Label],
+    *,
+    length: int | None = None,
+) -> list[ChangedField]:
+    """Return differences in words, in their order. `named` has the labels of the records that
+    `referred_records` names; a text is cut at `length` (default: `HISTORY_VALUE_LENGTH`)."""
+    fields = _fields(model)
+    room = conf().HISTORY_VALUE_LENGTH if length is None else length
+    return [
+        ChangedField(
+            row.name,
+            _title(fields.get(row.name), row.name),
+            row.is_changed,
+            _value(fields.get(row.name), row.before, named, room),
+            _value(fields.get(row.name), row.after, named, room),
+        )
+        for row in rows
+    ]
+
+
+def field_titles(model: type[Model] | None, names: Iterable[str]) -> list[str]:
+    """Return what fields are called that the log names."""
+    fields = _fields(model)
+    return [_title(fields.get(name), name) for name in names]
+
+
+def referred_records(model: type[Model] | None, rows: Sequence[Difference]) -> Iterator[type_pair]:
+    """Yield the records that the values of foreign keys stand for."""
+    fields = _fields(model)
+    for row in rows:
+        for value in (row.before, row.after):
+            pair = _referred(fields.get(row.name), value)
+            if pair is not None:
+                yield pair
+
+
+def _fields(model: type[Model] | None) -> dict[str, Any]:
+    """Return a model's fields by the names of their columns, but for those that are digests."""
+    if model is None:
+        return {}
+    registration = registry.find(model._meta.db_table)
+    masked = () if registration is None else registration.redact.keys()
+    return {one.attname: one for one in model._meta.concrete_fields if one.attname not in masked}
+
+
+def _title(field: Any, name: str) -> str:
+    return name if field is None else str(capfirst(str(field.verbose_name)))
+
+
+def _referred(field: Any, value: Any) -> type_pair | None:
+    if field is None or not field.remote_field or value is None or isinstance(value, Redacted):
+        return None
+    target = field.target_field
+    return (target.model._meta.db_table, _as_text(value)) if target.primary_key else None
+
+
+def _value(field: Any, value: Any, named: Mapping[type_pair, Label], room: int) -> Value:
+    if value is None:
+        return Value()
+    if isinstance(value, Redacted):
+        return Value(str(value), is_redacted=True)
+    if value == "":
+        return Value(is_blank=True)
+    pair = _referred(field, value)
+    if pair is not None and pair in named:
+        label = named[pair]
+        return Value(label.short, label.title, url=label.url)
+    text = _choice(field, value) or _as_text(value)
+    short = Truncator(text).chars(room)
+    return Value(short, text if short != text else "")
+
+
+def _choice(field: Any, value: Any) -> str:
+    """Return what the choices of a field call a value."""
+    for key, name in getattr(field, "flatchoices", None) or ():
+        if codec.to_json(codec.encode_value(key, field)) == codec.to_json(value):
+            return str(name)
+    return ""
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return value if isinstance(value, str) else codec.to_json(value)

@@ -1,0 +1,32 @@
+"""Points of a history as addresses name them: by the number of a change, or by a moment."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+
+type_point = int | datetime.datetime
+
+
+def parse_point(text: str) -> type_point:
+    """Return the number of a change, or a moment in the current time zone where the text names
+    none. Raises `ValidationError` for anything else."""
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return int(text)
+    try:
+        moment: datetime.datetime = forms.DateTimeField().clean(text)
+    except ValidationError:
+        raise ValidationError(
+            _("“%(text)s” is no point of a history: give the number of a change, or a date and time"
+              " such as 2026-01-31 12:00."),
+            params={"text": text},
+        ) from None  # fmt: skip
+    return moment

@@ -1,0 +1,22 @@
+"""What differs between two states of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sync.history import Difference
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Return every field of two states of a record, those that differ first.
+
+    A record that is not there is an empty mapping. Of a value that was removed on one side it is
+    not known whether it differs, unless the other side has no such field at all.
+    """
+    one_sided = before.keys() ^ after.keys()
+    rows = [
+        Difference(name, before.get(name), after.get(name), name in one_sided)
+        for name in sorted(before.keys() | after.keys())
+    ]
+    return sorted(rows, key=lambda row: not row.is_changed)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Final
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from sync import codec
 from sync.masking import BLANK
 from sync.models import MOVED, REDACTED, SyncLog, SyncLogQuerySet
 from sync.registry import registry
+
+HOLDS_THE_RECORD: Final = ~Q(cause=MOVED) & ~Q(cause=REDACTED, action=SyncLog.Action.DELETE)
+"""Entries that say what a record was: not that an audience lost it, nor that it was redacted after
+it was gone."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.http import HttpResponseBase
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
+
+from sync.admin import exporting, pruning, redacting
+from sync.admin.addresses import page_url as page_url
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -22,7 +25,11 @@ class Route(NamedTuple):
     """Called as `view(request, log_admin, **arguments of the address)`."""
 
 
-ROUTES: Final[tuple[Route, ...]] = ()
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("export/", "export", exporting.export),
+    Route("prune/", "prune", pruning.prune_log),
+    Route("redact/", "redact", redacting.redact_values),
+)
 
 
 def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
@@ -31,17 +38,12 @@ def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
     return [
         path(
             one.address,
-            site.admin_view(partial(_answer, one.view, log_admin)),
+            # With the view's marks, such as that of `non_atomic_requests`.
+            site.admin_view(update_wrapper(partial(_answer, one.view, log_admin), one.view)),
             name=f"sync_synclog_{one.name}",
         )
         for one in ROUTES
     ]
-
-
-def page_url(log_admin: SyncLogAdmin, name: str, *args: Any) -> str:
-    """Return the address of a page, or of the `changelist` and a `change`."""
-    site = log_admin.admin_site.name
-    return reverse(f"admin:sync_synclog_{name}", args=args, current_app=site)
 
 
 def _answer(

@@ -37,7 +37,8 @@ class PruneForm(forms.Form):
         self.visible = sorted(tables)
         self.may_prune_all = bool(getattr(request.user, "is_superuser", False))
         field: Any = self.fields["tables"]
-        field.choices = [(table, label_of(table)) for table in self.visible]
+        labels = {table: label_of(table) for table in self.visible}
+        field.choices = sorted(labels.items(), key=lambda choice: choice[1])
         if self.may_prune_all:
             field.help_text = _(
                 "Choose none for all that the log holds, also those that sync no longer."

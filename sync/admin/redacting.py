@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -90,7 +91,7 @@ def _redact_record(
         form=form,
         outcome=outcome,
         looked_at=_looked_at(form) if outcome else [],
-        verbose_name=registration.model._meta.verbose_name,
+        verbose_name=capfirst(str(registration.model._meta.verbose_name)),
         record_id=record_id,
         is_known=newest is not None,
         changes_url=f"{page_url(log_admin, 'changelist')}?{urlencode(named)}",

@@ -84,6 +84,14 @@ class Conf:
     not say; None keeps them for ever. Only `sync_prune` removes them."""
     PRUNE_BATCH: int = 5000
     """Entries removed by one transaction of `sync_prune`."""
+    HISTORY_EXPORT_ROWS: int | None = 1_000_000
+    """Changes in one export from the admin, at most, newest first: what a spreadsheet holds; None
+    for all. An export that is cut says so at its end."""
+    HISTORY_REDACT_ENTRIES: int = 10_000
+    """Entries of one record that are redacted from the admin, at most: they are one transaction,
+    during which nothing is published. Longer histories are for `sync_redact`."""
+    HISTORY_WORK_SECONDS: float = 5.0
+    """How long one request to prune works, in seconds, before it asks whether to go on."""
 
     def __post_init__(self) -> None:
         if self.CAPTURE not in CAPTURES:

@@ -61,8 +61,41 @@ class RetentionError(SyncError):
     """The log cannot be pruned as asked."""
 
 
+class NoRetention(RetentionError):
+    """Nothing says how long the entries of some tables are kept."""
+
+    def __init__(self, tables: list[str | None]) -> None:
+        super().__init__(
+            "Nothing says how long to keep the entries of"
+            f" {', '.join(table or 'any table' for table in tables)}: give --older-than, register"
+            " with retention=, or set SYNC['RETENTION']."
+        )
+        self.tables = tables
+        """None stands for every table that is not named."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.tables,)
+
+
 class RedactionError(SyncError):
     """Values cannot be removed from the history as asked."""
+
+
+class StillHeld(RedactionError):
+    """A record still has values that are to be removed from its history."""
+
+    def __init__(self, table: str, record_id: str, fields: list[str]) -> None:
+        super().__init__(
+            f"{table} {record_id} still has a value in {', '.join(fields)}, which the next save"
+            " would record again: clear it in the table first, or say that it may stay there with"
+            " keep=True (--keep)."
+        )
+        self.table = table
+        self.record_id = record_id
+        self.fields = fields
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.table, self.record_id, self.fields)
 
 
 class InvalidCursor(SyncError):

@@ -14,7 +14,7 @@ from django.db import connections, models, router, transaction
 
 from sync import forgetting
 from sync.columns import attname, primary_key
-from sync.errors import RedactionError, RegistrationError
+from sync.errors import RedactionError, RegistrationError, StillHeld
 from sync.locking import head, lock_head, read_committed
 from sync.recording import Row
 from sync.redaction import type_record
@@ -126,11 +126,7 @@ class Removal:
             if field.attname in recorded and not _is_cleared(field, value)
         ]
         if held:
-            raise RedactionError(
-                f"{self.shape.table} {self.record_id(row)} still has a value in {', '.join(held)},"
-                " which the next save would record again: clear it in the table first, or say that"
-                " it may stay there with keep=True (--keep)."
-            )
+            raise StillHeld(self.shape.table, self.record_id(row), held)
 
     def _refuse_unknown(self, found: frozenset[str]) -> None:
         """Refuse names that say nothing; a column that was dropped still is in the history."""

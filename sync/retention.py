@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from sync.conf import conf
-from sync.errors import RetentionError
+from sync.errors import NoRetention, RetentionError
 from sync.locking import head, locked_head
 from sync.models import SyncLog, SyncLogQuerySet, log_maintenance
 from sync.moments import newest_at
@@ -46,6 +46,10 @@ class Step:
     passed: int
     total: int
     removed: Mapping[str, int]
+    position: int = 0
+    """The number that it has come to, from which another pass may go on."""
+    horizon: int = 0
+    """The number below which clients start anew for what the batch removed, or 0."""
 
 
 def prune(
@@ -55,13 +59,15 @@ def prune(
     older_than: datetime.timedelta | None = None,
     batch: int | None = None,
     dry_run: bool = False,
+    after: int = 0,
 ) -> Iterator[Step]:
     """Remove the superseded and the delete entries that were published longer ago than their
     retention, and yield after each batch; `dry_run` only counts them.
 
     `tables` are the tables to prune, registered or not (default: every one that the log holds).
-    `older_than` wins over every retention. Safe while others write, publish and read: each batch
-    is a short transaction. Raises `RetentionError` where nothing says how long to keep.
+    `older_than` wins over every retention. `after` goes on where an earlier pass was left. Safe
+    while others write, publish and read: each batch is a short transaction. Raises
+    `RetentionError` where nothing says how long to keep.
     """
     size = conf().PRUNE_BATCH if batch is None else batch
     if size < 1:
@@ -69,7 +75,9 @@ def prune(
     alias = using or conf().DATABASE
     limits = _limits(alias, _ages(tables, older_than))
     doomed = _doomed(limits)
-    return iter(()) if doomed is None else _pass(alias, doomed, max(limits.values()), size, dry_run)
+    if doomed is None:
+        return iter(())
+    return _pass(alias, doomed, after, max(limits.values()), size, dry_run)
 
 
 def retention_of(table: str) -> datetime.timedelta | None:
@@ -103,11 +111,7 @@ def _ages(tables: Collection[str] | None, older_than: datetime.timedelta | None)
         asked = {table: retention_of(table) for table in tables}
     ages = {table: age for table, age in asked.items() if age is not None}
     if not ages or (tables is not None and len(ages) < len(asked)):
-        unlimited = [table or "any table" for table in asked if table not in ages]
-        raise RetentionError(
-            f"Nothing says how long to keep the entries of {', '.join(unlimited)}: give"
-            " --older-than, register with retention=, or set SYNC['RETENTION']."
-        )
+        raise NoRetention([table for table in asked if table not in ages])
     return ages
 
 
@@ -143,14 +147,15 @@ def _doomed(limits: dict[str | None, int]) -> Q | None:
     return _REMOVABLE & Q(*old, _connector=Q.OR) if old else None
 
 
-def _pass(alias: str, doomed: Q, last: int, size: int, dry_run: bool) -> Iterator[Step]:
-    """Walk over the numbers up to the last one.
+def _pass(alias: str, doomed: Q, after: int, last: int, size: int, dry_run: bool) -> Iterator[Step]:
+    """Walk over the numbers behind the first up to the last one.
 
     Looking takes no lock, and only where something was found a transaction removes it. Each
     query is bounded by numbers, so that its cost does not grow with the log.
     """
     log = SyncLog.objects.using(alias).filter(seq__lte=last).order_by("seq")
-    start = done = (log.values_list("seq", flat=True).first() or 1) - 1
+    start = (log.values_list("seq", flat=True).first() or 1) - 1
+    done = max(start, after)
     while done < last:
         end = _window_end(log, done) or last
         while done < end:
@@ -159,7 +164,7 @@ def _pass(alias: str, doomed: Q, last: int, size: int, dry_run: bool) -> Iterato
             if found.count and not dry_run:
                 _remove(alias, doomed, done, found)
             done = reached
-            yield Step(done - start, last - start, found.by_table)
+            yield Step(done - start, last - start, found.by_table, done, found.last_delete)
 
 
 def _window_end(log: SyncLogQuerySet, after: int) -> int | None:

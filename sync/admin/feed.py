@@ -19,6 +19,7 @@ from sync.admin.permissions import may_view_log, visible_tables
 from sync.admin.search_form import SearchForm
 from sync.admin.searching import Search
 from sync.admin.strip import strip
+from sync.admin.tools import tools
 from sync.admin.walking import Page, Walk
 from sync.conf import conf
 from sync.models import SyncLog
@@ -69,6 +70,7 @@ def feed(
         "count": walk.count() if is_first and _is_counted(search, walk) else None,
         "chart": chart(strip(search, walk.bounded, last), search),
         "live": _live(request, log_admin, search, last),
+        "tools": tools(request, log_admin, search),
         **(extra_context or {}),
     }
     request.current_app = log_admin.admin_site.name

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from sync.admin import feed
+from sync.admin import exporting, feed, pruning, redacting
 from sync.admin.addresses import page_url as page_url
 from sync.admin.record import record
 from sync.admin.record_points import as_of, compare
@@ -35,6 +35,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("record/<str:table>/<str:record_id>/", "record", record),
     Route("record/<str:table>/<str:record_id>/as-of/", "as_of", as_of),
     Route("record/<str:table>/<str:record_id>/compare/", "compare", compare),
+    Route("export/", "export", exporting.export),
+    Route("prune/", "prune", pruning.prune_log),
+    Route("redact/", "redact", redacting.redact_values),
 )
 
 
@@ -44,7 +47,8 @@ def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
     return [
         path(
             one.address,
-            site.admin_view(partial(_answer, one.view, log_admin)),
+            # With the view's marks, such as that of `non_atomic_requests`.
+            site.admin_view(update_wrapper(partial(_answer, one.view, log_admin), one.view)),
             name=f"sync_synclog_{one.name}",
         )
         for one in ROUTES

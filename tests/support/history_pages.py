@@ -26,6 +26,7 @@ FILES: Final = frozenset({"export"})
 """Routes that answer with no markup at all."""
 
 QUERIES: Final = {
+    "redact": "?table=tasks&record=1",
     "rows": "?after=0",
     "as_of": "?at={story.seq}",
     "compare": "?from=1&to={story.seq}",

@@ -206,6 +206,20 @@ def test_a_dry_run_counts_and_touches_nothing():
     assert pruned(older_than=DAY) == {"testapp_owner": 3}
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_pass_that_was_left_goes_on_where_it_was(dry_run):
+    for one in owners(3):
+        one.delete()
+    grow_older(days=2)
+    first = next(prune(older_than=DAY, batch=2, dry_run=dry_run))
+    assert (first.position, first.horizon, first.passed, first.total) == (2, 0, 2, 6)
+    rest = list(prune(older_than=DAY, batch=2, dry_run=dry_run, after=first.position))
+    assert [step.position for step in rest][-1] == 6
+    assert sum(sum(step.removed.values()) for step in (first, *rest)) == 6
+    assert max(step.horizon for step in rest) == 6
+    assert list(prune(older_than=DAY, dry_run=dry_run, after=6)) == []
+
+
 def test_a_batch_costs_the_same_statements_whatever_it_removes(monkeypatch):
     def cost():
         grow_older(days=2)

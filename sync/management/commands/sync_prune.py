@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import re
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -15,13 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from tqdm import tqdm
 
+from sync.ages import age_of
 from sync.conf import conf
 from sync.errors import RetentionError
 from sync.registry import registry
 from sync.retention import Step, prune
-
-_AGE: Final = re.compile(r"(\d+)([wdhms])", re.ASCII)
-_UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 class Command(BaseCommand):
@@ -96,12 +93,7 @@ def _labels(given: list[str]) -> dict[str, str]:
 
 
 def _age(text: str | None) -> datetime.timedelta | None:
-    if text is None:
-        return None
-    match = _AGE.fullmatch(text.strip())
-    if match is None:
-        raise CommandError(f"--older-than {text!r}: give a number and a unit, such as 90d or 12h.")
     try:
-        return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise CommandError(f"--older-than {text!r} is longer than the calendar.") from error
+        return None if text is None else age_of(text)
+    except RetentionError as error:
+        raise CommandError(f"--older-than {error}") from error

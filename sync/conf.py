@@ -65,6 +65,11 @@ class Conf:
     not say; None keeps them for ever. Only `sync_prune` removes them."""
     PRUNE_BATCH: int = 5000
     """Entries removed by one transaction of `sync_prune`."""
+    HISTORY_UNDO_ROWS: int = 1000
+    """Changes of one transaction that the admin undoes together, and records it restores at once,
+    at most."""
+    HISTORY_RESTORE_DEPTH: int = 20
+    """Steps from a restored record to what it depends on, and on from there, at most."""
 
     def __post_init__(self) -> None:
         if self.CAPTURE not in CAPTURES:

@@ -146,6 +146,7 @@ class SyncLog(models.Model):
         ordering = ["-id"]
         verbose_name = _("change")
         verbose_name_plural = _("changes")
+        permissions = [("restore_synclog", "Can restore records from the history")]
         # An entry is in few of them when it is recorded, and in the others once it is published.
         indexes = [
             PartialIndex(fields=["id"], where=Q(seq__isnull=True), name="sync_log_pending"),

@@ -11,6 +11,8 @@ from django.urls import URLPattern, path
 
 from sync.admin import feed
 from sync.admin.addresses import page_url as page_url
+from sync.admin.restoring import restore
+from sync.admin.undoing import undo
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -28,6 +30,8 @@ class Route(NamedTuple):
 ROUTES: Final[tuple[Route, ...]] = (
     Route("rows/", "rows", feed.rows),
     Route("together/<int:seq>/", "together", feed.together),
+    Route("restore/<int:pk>/", "restore", restore),
+    Route("undo/<int:pk>/", "undo", undo),
 )
 
 

@@ -33,11 +33,15 @@ class Present:
         self._locks = locks and connections[using].features.has_select_for_update
         self._held: dict[Key, Held] = {}
 
-    def load(self, shape: Shape, record_ids: Iterable[str]) -> None:
-        """Look up many records with two statements for each five hundred."""
-        wanted = sorted({name for name in record_ids if (shape.table, name) not in self._held})
+    def load(self, shape: Shape, record_ids: Iterable[str]) -> list[Any]:
+        """Look up many records with two statements for each five hundred, and return those that
+        are there."""
+        names = list(record_ids)
+        wanted = sorted({name for name in names if (shape.table, name) not in self._held})
         for start in range(0, len(wanted), CHUNK):
             self._load(shape, wanted[start : start + CHUNK])
+        held = (self._held[shape.table, name].instance for name in names)
+        return [instance for instance in held if instance is not None]
 
     def held(self, shape: Shape, record_id: str) -> Held:
         """Return one record."""

@@ -20,6 +20,9 @@ class Rights(Protocol):
     def read_only(self, model: type[models.Model], instance: Any) -> Collection[str]:
         """Return the names of the fields that stay as they are."""
 
+    def look_at(self, model: type[models.Model], instances: Collection[Any]) -> None:
+        """Be told of many records before being asked about each."""
+
 
 class Unrestricted:
     """Allows everything, for programs."""
@@ -32,3 +35,6 @@ class Unrestricted:
 
     def read_only(self, model: type[models.Model], instance: Any) -> Collection[str]:
         return ()
+
+    def look_at(self, model: type[models.Model], instances: Collection[Any]) -> None:
+        pass

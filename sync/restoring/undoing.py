@@ -64,7 +64,8 @@ def _load(planner: Planner, found: Iterable[Effect]) -> None:
         by_table.setdefault(effect.key[0], []).append(effect.key[1])
     for table, record_ids in by_table.items():
         if registry.find(table) is not None:
-            planner.present.load(shape_of_table(table), record_ids)
+            shape = shape_of_table(table)
+            planner.rights.look_at(shape.model, planner.present.load(shape, record_ids))
 
 
 def _take_back(planner: Planner, effect: Effect) -> None:

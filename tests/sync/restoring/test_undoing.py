@@ -236,6 +236,9 @@ class Limited:
     def read_only(self, model, instance):
         return ()
 
+    def look_at(self, model, instances):
+        pass
+
 
 def test_who_may_not_change_all_of_it_undoes_nothing(former):
     with transaction.atomic():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -79,6 +80,7 @@ def entry_to_restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> 
     return entry
 
 
+@transaction.non_atomic_requests
 def restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> HttpResponse:
     """Offer the fields, show what would be written, write it: each looks at the records anew."""
     entry = entry_to_restore(request, log_admin, pk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.http import HttpResponseBase
@@ -41,7 +41,8 @@ def url_patterns(log_admin: SyncLogAdmin) -> list[URLPattern]:
     return [
         path(
             one.address,
-            site.admin_view(partial(_answer, one.view, log_admin)),
+            # With the view's marks, such as that of `non_atomic_requests`.
+            site.admin_view(update_wrapper(partial(_answer, one.view, log_admin), one.view)),
             name=f"sync_synclog_{one.name}",
         )
         for one in ROUTES

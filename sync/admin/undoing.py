@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from sync.admin.restore_forms import UndoForm, seen_by, token_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
 
 
+@transaction.non_atomic_requests
 def undo(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> HttpResponse:
     """Show all that would be taken back, and do it once it is confirmed."""
     entry = entry_to_restore(request, log_admin, pk)

@@ -16,8 +16,7 @@ from sync.restoring.change_sets import Effect, effects, entries_of_transaction
 from sync.restoring.planning import Planner
 from sync.restoring.references import Key, generic_references, reference_fields, references
 from sync.restoring.steps import INSERT, UPDATE, Group
-from sync.restoring.targets import Target
-from sync.shape import shape_of
+from sync.restoring.targets import Target, shape_of_table
 
 
 @dataclasses.dataclass
@@ -45,6 +44,9 @@ def add_companions(
         return [], str(error)
     groups = _groups(found, _roots(planner, (deleted.table, deleted.record_id)), planner.using)
     seen = [one for one in groups if _may_see(planner, one)]
+    for group in seen:
+        _leave_out_what_changed_sides(planner, group)
+    seen = [one for one in seen if one.effects]
     for group in seen:
         if group.name in chosen:
             for effect in group.effects:
@@ -114,9 +116,7 @@ def _decoded(model: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _target(group: _Companions, effect: Effect) -> Target:
-    registration = registry.find(group.table)
-    assert registration is not None
-    shape = shape_of(registration, registration.model)
+    shape = shape_of_table(group.table)
     names = None if group.went else frozenset({group.column})
     after = None if group.went else effect.last.values
     return Target(shape, effect.key[1], effect.before, effect.last, after, names)
@@ -125,6 +125,17 @@ def _target(group: _Companions, effect: Effect) -> Target:
 def _may_see(planner: Planner, group: _Companions) -> bool:
     registration = registry.find(group.table)
     return registration is not None and planner.rights.may_see(registration.model)
+
+
+def _leave_out_what_changed_sides(planner: Planner, group: _Companions) -> None:
+    """Leave out what is there again, and of what was cut off that which is gone by now."""
+    shape = shape_of_table(group.table)
+    planner.present.load(shape, [effect.key[1] for effect in group.effects])
+    group.effects = [
+        effect
+        for effect in group.effects
+        if (planner.present.held(shape, effect.key[1]).instance is None) is group.went
+    ]
 
 
 def _shown(group: _Companions, is_chosen: bool) -> Group:

@@ -16,7 +16,7 @@ from sync.registry import registry
 from sync.restoring.planning import Planner
 from sync.restoring.references import Reference, references
 from sync.restoring.steps import INSERT, Step
-from sync.restoring.targets import Target
+from sync.restoring.targets import Target, before_delete
 from sync.shape import Shape, shape_of
 
 CHUNK: Final = 500
@@ -103,7 +103,7 @@ def _add(
     if entry is None or not entry.data:
         planner.problem(_gone(planner, reference))
         return None
-    step = planner.add(Target(shape, entry.record_id, entry, entry, None))
+    step = planner.add(Target(shape, entry.record_id, before_delete(entry), entry, None))
     return step if step is not None and step.action == INSERT else None
 
 

@@ -14,8 +14,10 @@ LOOKED_AT: Final = 500
 def changed_by(entry: SyncLog, names: Collection[str]) -> dict[str, SyncLog]:
     """Return for each of the fields the newest entry after this one that changed it, as far as one
     is found among the newest."""
+    if entry.seq is None:
+        return {}  # it is not published yet, so it is among the newest
     later = SyncLog.objects.using(entry._state.db).published().exclude(cause=MOVED)
-    later = later.filter(table=entry.table, record_id=entry.record_id, seq__gt=entry.seq or 0)
+    later = later.filter(table=entry.table, record_id=entry.record_id, seq__gt=entry.seq)
     found: dict[str, SyncLog] = {}
     left = set(names)
     for one in later.defer("data").order_by("-seq")[:LOOKED_AT]:

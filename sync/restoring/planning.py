@@ -36,15 +36,20 @@ class Planner:
     def using(self) -> str:
         return self.present.using
 
-    def add(self, target: Target, ticks: Collection[str] | None = None) -> Step | None:
-        """Plan what brings a record to its state, with these fields ticked or those that suggest
-        themselves; returns None where there is nothing to do or nothing that may be done."""
+    def add(
+        self, target: Target, ticks: Collection[str] | None = None, *, suggests: bool = False
+    ) -> Step | None:
+        """Plan what brings a record to its state, with these fields ticked, all without `ticks`,
+        or those that suggest themselves; returns None where there is nothing to do or nothing that
+        may be done."""
         held = self.present.held(target.shape, target.record_id)
         action = _action(target, held)
         if action is None or not self._is_possible(target, action, held):
             return None
         fields = self._fields(target, held) if target.source is not None else []
-        fields = _ticked(fields, action, target, ticks)
+        if ticks is None and suggests and action == UPDATE:
+            ticks = _suggested(fields, target)
+        fields = [_ticked(one, ticks) for one in fields]
         step = Step(target, action, tuple(fields), *held)
         self._refuse_unticked(step, ticks or ())
         if not step.is_idle:
@@ -102,24 +107,16 @@ def _action(target: Target, held: Held) -> str | None:
     return INSERT if held.instance is None else UPDATE
 
 
-def _ticked(
-    fields: list[FieldPlan], action: str, target: Target, ticks: Collection[str] | None
-) -> list[FieldPlan]:
-    if ticks is None:
-        suggested = set(target.since.changed_names or ())
-        chosen = {
-            one.name
-            for one in fields
-            if action == INSERT
-            or target.names is not None
-            or (one.name in suggested and not one.is_conflict)
-        }
-    else:
-        chosen = set(ticks)
-    return [
-        dataclasses.replace(one, is_ticked=one.is_restorable and one.name in chosen)
-        for one in fields
-    ]
+def _suggested(fields: Iterable[FieldPlan], target: Target) -> list[str]:
+    """Return what the change looked at has changed, and nobody after it."""
+    changed = set(target.since.changed_names or ())
+    free = (one.name for one in fields if one.is_restorable and not one.is_conflict)
+    return [name for name in free if name in changed]
+
+
+def _ticked(field: FieldPlan, ticks: Collection[str] | None) -> FieldPlan:
+    is_chosen = ticks is None or field.name in ticks
+    return dataclasses.replace(field, is_ticked=field.is_restorable and is_chosen)
 
 
 def _name(target: Target) -> str:

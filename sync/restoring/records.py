@@ -44,12 +44,12 @@ def plan_restore(
     present = Present(_alias(entry), locks=locks)
     planner = Planner(present, rights or Unrestricted(), _changed_since)
     target = target_of(entry, side)
-    root = planner.add(target, ticks)
+    root = planner.add(target, ticks, suggests=True)
     offered: list[Group] = []
-    why_not, source = "", target.source
+    why_not = ""
     is_back = root is not None and root.action == INSERT
-    if is_back and source is not None and source.action == SyncLog.Action.DELETE:
-        offered, why_not = add_companions(planner, source, groups)
+    if is_back and side == BEFORE and entry.action == SyncLog.Action.DELETE:
+        offered, why_not = add_companions(planner, entry, groups)
     plan = finished(entry, planner)
     if root is not None and root.is_idle:
         idle = dataclasses.replace(root, label=_label(root.instance))

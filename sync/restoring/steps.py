@@ -11,7 +11,7 @@ from sync import codec
 from sync.differences import ABSENT
 from sync.models import SyncLog
 from sync.restoring.field_plans import FieldPlan
-from sync.restoring.obstacles import KEY
+from sync.restoring.obstacles import GENERATED, KEY
 from sync.restoring.references import Key
 from sync.restoring.targets import Target
 
@@ -66,8 +66,13 @@ class Step:
 
     @property
     def left_out(self) -> tuple[FieldPlan, ...]:
-        """The fields that cannot be restored, and are not what they would be."""
-        return tuple(one for one in self.fields if one.obstacle not in (None, KEY) and one.differs)
+        """The fields that cannot be restored, and are not what they would be, or nobody knows
+        what they were."""
+        return tuple(
+            one
+            for one in self.fields
+            if one.obstacle not in (None, KEY, GENERATED) and (one.differs or self.action == INSERT)
+        )
 
     @property
     def loses_changes(self) -> bool:

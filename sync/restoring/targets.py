@@ -6,13 +6,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.db import connections
 from django.utils.translation import gettext as _
 
+from sync.conf import conf
 from sync.errors import RestoreError
 from sync.history import preceding
 from sync.models import MOVED, REDACTED, SyncLog
 from sync.registry import registry
-from sync.restoring.references import Key
+from sync.restoring.references import Key, reference_fields
 from sync.shape import Shape, shape_of
 
 BEFORE: Final = "before"
@@ -66,11 +68,40 @@ def shape_of_table(table: str) -> Shape:
     return shape_of(registration, registration.model)
 
 
+def before_delete(entry: SyncLog) -> SyncLog:
+    """Return the entry that holds what a record was before it was deleted.
+
+    Where constraints cannot wait for the commit, Django sets foreign keys within what it deletes
+    to null beforehand; what they were is in an entry before that.
+    """
+    if connections[entry._state.db or conf().DATABASE].features.can_defer_constraint_checks:
+        return entry
+    values = entry.values
+    nulled = {f.attname for f in _nullable_keys(entry.table) if values.get(f.attname) is None}
+    found, former = entry, preceding(entry) if nulled else None
+    while former is not None and _only_nulls(former, entry, nulled):
+        found, former = former, preceding(former)
+    return entry if found is entry or former is None else former
+
+
+def _only_nulls(former: SyncLog, entry: SyncLog, names: set[str]) -> bool:
+    if former.transaction != entry.transaction or former.action != SyncLog.Action.UPDATE:
+        return False
+    changed, values = former.changed_names or (), former.values
+    return bool(changed) and all(n in names and values.get(n) is None for n in changed)
+
+
+def _nullable_keys(table: str) -> list[Any]:
+    registration = registry.find(table)
+    fields = [] if registration is None else reference_fields(registration.model)
+    return [field for field in fields if field.null]
+
+
 def _source_before(entry: SyncLog) -> SyncLog:
     if entry.action == SyncLog.Action.INSERT:
         raise RestoreError(_("Before this change the record did not exist."))
     if entry.action == SyncLog.Action.DELETE and entry.data and entry.cause != REDACTED:
-        return entry
+        return before_delete(entry)
     found = preceding(entry)
     if found is None or not found.data:
         raise RestoreError(_("What the record was before this change is not in the log any more."))

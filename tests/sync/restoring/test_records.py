@@ -366,7 +366,7 @@ def test_the_time_of_making_comes_back_and_that_of_saving_is_now():
 def test_fields_kept_out_have_their_default_when_a_record_comes_back():
     Account.objects.create(name="a", password="kept-back").delete()
     plan = restore(last_entry(Account, "delete"))
-    assert [one.name for one in plan.steps[0].left_out] == []
+    assert [one.name for one in plan.steps[0].left_out] == ["password", "api_token"]
     assert Account.objects.get().password == ""
 
 
@@ -536,6 +536,16 @@ def test_what_was_handed_to_another_is_offered_too():
     entry = last_entry(Branch, "delete")
     restore(entry, groups=["testapp_branch.parent_id.lost"])
     assert Branch.objects.get(name="b").parent.name == "a"
+
+
+@separately
+def test_what_is_there_again_is_not_offered():
+    owner = Owner.objects.create(name="o")
+    child = Cascaded.objects.create(owner=owner, name="old")
+    owner.delete()
+    other = Owner.objects.create(name="other")
+    Cascaded.objects.create(pk=child.pk, owner=other, name="new")
+    assert groups_of(plan_restore(last_entry(Owner, "delete"))) == {}
 
 
 @separately

@@ -94,6 +94,15 @@ def test_the_undo_is_recorded_with_who_and_why(former):
     assert len({one.transaction for one in found}) == 1
 
 
+def test_a_record_that_was_deleted_and_made_anew_is_what_it_was():
+    Stock.objects.create(pk=5, sku="bolt", warehouse="n", quantity=2)
+    with transaction.atomic():
+        Stock.objects.all().delete()
+        Stock.objects.create(pk=5, sku="bolt", warehouse="s", quantity=1)
+    undo(newest())
+    assert Stock.objects.values_list("pk", "warehouse", "quantity").get() == (5, "n", 2)
+
+
 def test_what_came_and_went_within_the_transaction_leaves_nothing_to_do(former):
     with transaction.atomic():
         Stock.objects.filter(sku="bolt").update(quantity=7)

@@ -17,7 +17,7 @@ from sync.differences import ABSENT
 from sync.models import SyncLog
 from sync.restoring import RECORD, Plan, Step
 from sync.restoring.field_plans import FieldPlan
-from sync.restoring.obstacles import KEPT_OUT, KEY
+from sync.restoring.obstacles import KEPT_OUT, KEY, REDACTED
 
 SHOWN: Final = 2000
 """Characters of a value that are shown."""
@@ -95,7 +95,7 @@ def _row(log_admin: Any, step: Step, plan: FieldPlan) -> Row:
         name=plan.name,
         label=capfirst(plan.label),
         now=shown(plan.present, is_hidden=plan.obstacle is KEPT_OUT),
-        then=shown(plan.wanted, is_hidden=plan.obstacle is KEPT_OUT),
+        then=shown(plan.wanted, is_hidden=plan.obstacle in (KEPT_OUT, REDACTED)),
         is_ticked=plan.is_ticked,
         can_be_ticked=plan.is_restorable,
         why_not=_why_not(plan),

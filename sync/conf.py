@@ -92,6 +92,11 @@ class Conf:
     during which nothing is published. Longer histories are for `sync_redact`."""
     HISTORY_WORK_SECONDS: float = 5.0
     """How long one request to prune works, in seconds, before it asks whether to go on."""
+    HISTORY_UNDO_ROWS: int = 1000
+    """Changes of one transaction that the admin undoes together, and records it restores at once,
+    at most."""
+    HISTORY_RESTORE_DEPTH: int = 20
+    """Steps from a restored record to what it depends on, and on from there, at most."""
 
     def __post_init__(self) -> None:
         if self.CAPTURE not in CAPTURES:

@@ -123,3 +123,20 @@ class RecordBusy(SyncError):
         super().__init__(f"{table} {record_id} is being written by others: try again later.")
         self.table = table
         self.record_id = record_id
+
+
+class DecodingError(SyncError):
+    """A value of the log is none that its field can hold today."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"The recorded value of {field} is none that the field can hold now.")
+        self.field = field
+
+
+class RestoreError(SyncError):
+    """A record cannot be restored as asked, and nothing was written; the text is for the person who
+    asked, in that person's language."""
+
+
+class ChangedMeanwhile(RestoreError):
+    """What was previewed is no longer what is there."""

@@ -150,6 +150,7 @@ class SyncLog(models.Model):
             ("export_synclog", "Can export changes"),
             ("prune_synclog", "Can remove old changes"),
             ("redact_synclog", "Can remove values from changes"),
+            ("restore_synclog", "Can restore records from the history"),
         ]
         # An entry is in few of them when it is recorded, and in the others once it is published.
         indexes = [

@@ -14,6 +14,8 @@ from sync.registry import registry
 
 VIEW_LOG = "sync.view_synclog"
 
+RESTORE = "sync.restore_synclog"
+
 
 def may_view_log(request: HttpRequest) -> bool:
     """Tell whether somebody may see the history at all; of which tables is another question."""

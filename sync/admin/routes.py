@@ -13,7 +13,9 @@ from sync.admin import exporting, feed, pruning, redacting
 from sync.admin.addresses import page_url as page_url
 from sync.admin.record import record
 from sync.admin.record_points import as_of, compare
+from sync.admin.restoring import restore
 from sync.admin.transaction import transaction_page
+from sync.admin.undoing import undo
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -38,6 +40,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("export/", "export", exporting.export),
     Route("prune/", "prune", pruning.prune_log),
     Route("redact/", "redact", redacting.redact_values),
+    Route("restore/<int:pk>/", "restore", restore),
+    Route("undo/<int:pk>/", "undo", undo),
 )
 
 

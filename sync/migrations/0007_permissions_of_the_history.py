@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
                     ("export_synclog", "Can export changes"),
                     ("prune_synclog", "Can remove old changes"),
                     ("redact_synclog", "Can remove values from changes"),
+                    ("restore_synclog", "Can restore records from the history"),
                 ],
                 "verbose_name": "change",
                 "verbose_name_plural": "changes",

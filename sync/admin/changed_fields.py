@@ -8,14 +8,12 @@ from typing import Any
 
 from django.db.models import Model
 from django.utils.text import Truncator, capfirst
-from django.utils.translation import gettext as _
 
-from sync import codec
 from sync.admin.labels import Label, type_pair
+from sync.admin.readable import BLANK, REDACTED, readable, referred
 from sync.conf import conf
 from sync.history import Difference
 from sync.registry import registry
-from sync.shown import Redacted
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,7 +74,8 @@ def referred_records(model: type[Model] | None, rows: Sequence[Difference]) -> I
     fields = _fields(model)
     for row in rows:
         for value in (row.before, row.after):
-            pair = _referred(fields.get(row.name), value)
+            field = fields.get(row.name)
+            pair = None if field is None else referred(field, value)
             if pair is not None:
                 yield pair
 
@@ -94,38 +93,14 @@ def _title(field: Any, name: str) -> str:
     return name if field is None else str(capfirst(str(field.verbose_name)))
 
 
-def _referred(field: Any, value: Any) -> type_pair | None:
-    if field is None or not field.remote_field or value is None or isinstance(value, Redacted):
-        return None
-    target = field.target_field
-    return (target.model._meta.db_table, _as_text(value)) if target.primary_key else None
-
-
 def _value(field: Any, value: Any, named: Mapping[type_pair, Label], room: int) -> Value:
-    if value is None:
-        return Value()
-    if isinstance(value, Redacted):
-        return Value(str(value), is_redacted=True)
-    if value == "":
-        return Value(is_blank=True)
-    pair = _referred(field, value)
-    if pair is not None and pair in named:
-        label = named[pair]
-        return Value(label.short, label.title, url=label.url)
-    text = _choice(field, value) or _as_text(value)
-    short = Truncator(text).chars(room)
-    return Value(short, text if short != text else "")
-
-
-def _choice(field: Any, value: Any) -> str:
-    """Return what the choices of a field call a value."""
-    for key, name in getattr(field, "flatchoices", None) or ():
-        if codec.to_json(codec.encode_value(key, field)) == codec.to_json(value):
-            return str(name)
-    return ""
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    return value if isinstance(value, str) else codec.to_json(value)
+    found = readable(field, value, named)
+    if found.label is not None:
+        return Value(found.label.short, found.label.title, url=found.label.url)
+    short = Truncator(found.text).chars(room)
+    return Value(
+        short,
+        found.text if short != found.text else "",
+        is_redacted=found.kind == REDACTED,
+        is_blank=found.kind == BLANK,
+    )

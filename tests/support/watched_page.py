@@ -22,15 +22,13 @@ OURS: Final = ".hub"
 ENTER: Final = """scope => {
     const part = document.querySelector(scope);
     const wanted = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-    const groups = new Set();
     window.hubStops = [...part.querySelectorAll(wanted)].filter(one => {
         if (one.disabled || one.type === "hidden" || one.tabIndex < 0) return false;
         if (!one.checkVisibility({visibilityProperty: true})) return false;
-        // Of radio buttons that belong together one is reached, and the arrows choose.
+        // Of radio buttons that belong together the chosen one is reached, and the arrows choose.
         if (one.type !== "radio") return true;
-        const isFirst = !groups.has(one.name);
-        groups.add(one.name);
-        return isFirst;
+        const group = [...part.querySelectorAll(`input[type=radio][name="${one.name}"]`)];
+        return one === (group.find(button => button.checked) ?? group[0]);
     });
     part.tabIndex = -1;
     part.focus();

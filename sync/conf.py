@@ -55,6 +55,8 @@ class Conf:
     """Changes in one catch-up page, at most."""
     PAGE_BYTES: int = 256 * 1024
     """Bytes of record data in one catch-up page, at most (a single change may be larger)."""
+    PASSED_CLIENTS: int = 50
+    """Clients that the page of an entry names of those that have passed it, or not."""
     PUBLISH_BATCH: int = 1000
     """Entries numbered by one publishing transaction, at least one whole transaction."""
     RAW_SQL: str = ""

@@ -18,13 +18,16 @@ from django.utils.translation import gettext_lazy as _
 from realtime import device_admin
 from realtime.devices import revoke_device
 from realtime.explain_admin import ExplainingAdmin, ExplainLink, link, may_explain
-from realtime.lagging import lags, span
+from realtime.health_admin import hub_sections
+from realtime.lagging import lags
 from realtime.live_history import mediation
 from realtime.models import Client, Device, Presence
 from realtime.prepared_admin import PreparedAdmin
 from realtime.presence import alive_rows
 from realtime.steering_admin import SteeringAdmin
 from sync.admin import live
+from sync.admin.health_sections import SECTIONS
+from sync.admin.spans import span
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -155,3 +158,4 @@ def _keys(texts: Iterable[str]) -> set[Any]:
 
 
 live.providers.append(mediation)
+SECTIONS.append(hub_sections)

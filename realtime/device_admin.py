@@ -17,12 +17,13 @@ from realtime.audience_names import names_of_audiences
 from realtime.devices import give_token, new_prefix, revoke_device, rotate_device
 from realtime.errors import DeviceIsRevoked
 from realtime.explain_admin import ExplainLink
-from realtime.lagging import lags, span
+from realtime.lagging import lags
 from realtime.models import Device, Presence
 from realtime.pairing import offer_code
 from realtime.prepared_admin import PreparedAdmin
 from realtime.presence import alive_rows
 from realtime.steering_admin import SteeringAdmin
+from sync.admin.spans import span
 
 if TYPE_CHECKING:
     DeviceModelAdmin = admin.ModelAdmin[Device]

@@ -5,18 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import Final
 
 from django.utils import timezone
-from django.utils.timesince import timesince
-from django.utils.translation import ngettext
 
 from realtime.presence import end_of_log, lag
 from sync.ages import published_after
 from sync.conf import conf as sync_conf
-
-IN_SECONDS: Final = 120
-"""A span that is shorter is told in seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,12 +46,3 @@ def lags(clients: Sequence[tuple[str, str]]) -> list[Lag | None]:
         )
         for acknowledged, sent in counted
     ]
-
-
-def span(time: datetime.timedelta) -> str:
-    """Return a span of time as people say it."""
-    seconds = round(time.total_seconds())
-    if seconds >= IN_SECONDS:
-        now = timezone.now()
-        return str(timesince(now - time, now))
-    return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from sync.admin import feed
+from sync.admin import feed, health
 from sync.admin.addresses import page_url as page_url
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Route(NamedTuple):
 ROUTES: Final[tuple[Route, ...]] = (
     Route("rows/", "rows", feed.rows),
     Route("together/<int:seq>/", "together", feed.together),
+    Route("health/", "health", health.health),
 )
 
 

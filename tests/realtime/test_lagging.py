@@ -7,7 +7,7 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from realtime.lagging import lags, span
+from realtime.lagging import lags
 from realtime.presence import end_of_log
 from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
@@ -66,11 +66,3 @@ def test_many_clients_cost_as_many_queries_as_one(cursors):
     with Statements() as of_many:
         lags([(cursor, "") for cursor in cursors for _ in range(20)])
     assert len(of_one) == len(of_many) == 2
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0, "0 seconds"), (1.2, "1 second"), (119, "119 seconds"), (120, "2\xa0minutes")],
-)
-def test_a_span_is_said_in_seconds_and_then_in_what_it_lasts(seconds, said):
-    assert span(datetime.timedelta(seconds=seconds)) == said

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -22,11 +19,14 @@ from realtime.health_admin import hub_sections
 from realtime.lagging import lags
 from realtime.live_history import mediation
 from realtime.models import Client, Device, Presence
+from realtime.passed_clients import passed_clients
 from realtime.prepared_admin import PreparedAdmin
 from realtime.presence import alive_rows
 from realtime.steering_admin import SteeringAdmin
+from realtime.users import users_by_id
 from sync.admin import live
 from sync.admin.health_sections import SECTIONS
+from sync.admin.passed import PROVIDERS
 from sync.admin.spans import span
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class PresenceAdmin(ExplainLink, SteeringAdmin, PreparedAdmin, ReadOnlyAdmin):
 
     def prepare(self, rows: Sequence[Any]) -> None:
         """Look up whose they are, and how far behind."""
-        users = get_user_model()._base_manager.in_bulk(_keys(row.user_id for row in rows))
-        names = {str(key): user.get_username() for key, user in users.items()}
+        users = users_by_id(row.user_id for row in rows)
         devices = Device.objects.in_bulk({row.device_id for row in rows} - {None})
         counted = lags([(row.acknowledged, row.stopped or row.reached) for row in rows])
         for row, found in zip(rows, counted, strict=True):
-            row.is_of = names.get(row.user_id, row.user_id)
+            user = users.get(row.user_id)
+            row.is_of = row.user_id if user is None else user.get_username()
             row.came_with = devices.get(row.device_id)
             row.counted = found
 
@@ -147,15 +147,6 @@ class PresenceAdmin(ExplainLink, SteeringAdmin, PreparedAdmin, ReadOnlyAdmin):
         return False
 
 
-def _keys(texts: Iterable[str]) -> set[Any]:
-    """Return the primary keys of users that are kept as texts; what cannot be one is nobody's."""
-    key = get_user_model()._meta.pk
-    found = set()
-    for text in texts:
-        with contextlib.suppress(ValidationError):
-            found.add(key.to_python(text))
-    return found
-
-
 live.providers.append(mediation)
+PROVIDERS.append(passed_clients)
 SECTIONS.append(hub_sections)

@@ -11,6 +11,7 @@ from channels.layers import channel_layers
 from django.contrib.admin import AdminSite
 from django.db.models import Count, Max, Min, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
@@ -21,11 +22,11 @@ from realtime import announcer
 from realtime.conf import conf
 from realtime.lagging import Lag, lags
 from realtime.layer import shared_layer
-from realtime.models import Client, Presence
+from realtime.models import Client, Device, Presence
 from realtime.presence import alive_rows
 from realtime.relay import local_relays
 from realtime.watching import HISTORY
-from sync.admin.health_sections import Fact, Section
+from sync.admin.health_sections import Fact, Link, Section
 from sync.admin.spans import span
 from sync.conf import conf as sync_conf
 from sync.cursor import Position
@@ -49,9 +50,19 @@ def hub_sections(request: HttpRequest, site: AdminSite) -> Iterator[Section]:
     """Tell of processes and clients those who may see connections, and everybody of announcing."""
     if request.user.has_perm("realtime.view_presence"):
         yield _processes()
-        yield _clients()
+        yield _clients()._replace(links=list(_lists(request, site)))
     yield Section(_("Announcing"), list(_announcing()))
     yield Section(_("Settings of the hub"), [_setting(name) for name in SETTINGS])
+
+
+def _lists(request: HttpRequest, site: AdminSite) -> Iterator[Link]:
+    """Lead to the lists of clients, those that this admin site has and the user may see."""
+    texts = {Presence: _("Connections"), Device: _("Devices"), Client: _("Clients")}
+    for model, text in texts.items():
+        its_admin = site._registry.get(model)
+        if its_admin is not None and its_admin.has_view_permission(request):
+            name = f"admin:realtime_{model._meta.model_name}_changelist"
+            yield Link(text, reverse(name, current_app=site.name))
 
 
 def _processes() -> Section:

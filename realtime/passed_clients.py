@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from realtime.models import Client, Device, Presence, Right
@@ -151,7 +151,10 @@ def _state(one: _Known, seq: int) -> str:
 def _url(request: HttpRequest, one: _Known) -> str:
     name = "admin:realtime_presence_change" if one.is_here else "admin:realtime_client_change"
     site = getattr(request, "current_app", None)
-    return reverse(name, args=[one.row.pk], current_app=site)
+    try:
+        return reverse(name, args=[one.row.pk], current_app=site)
+    except NoReverseMatch:  # an admin site of the host's that has no clients
+        return ""
 
 
 def _moment(one: _Known) -> datetime.datetime | None:

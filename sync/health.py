@@ -77,13 +77,14 @@ def rates(using: str, head: LogHead) -> Rates:
     oldest of the newest `SAMPLE` entries where that is less."""
     now = timezone.now()
     since = now - HOUR
-    sample = SyncLog.objects.using(using).filter(seq__gt=head.seq - SAMPLE, seq__lte=head.seq)
+    after = max(0, head.seq - SAMPLE)
+    sample = SyncLog.objects.using(using).filter(seq__gt=after, seq__lte=head.seq)
     of_hour = Q(published_at__gte=since)
     counted = sample.order_by().values_list("table")
     rows = counted.annotate(count=Count("pk", filter=of_hour), first=Min("published_at"))
     found = list(rows.values_list("table", "count", "first"))
     oldest = min((first for *_, first in found), default=since)
-    is_cut = head.seq > SAMPLE and oldest > since
+    is_cut = after > 0 and oldest > since
     span = max(now - oldest, datetime.timedelta(seconds=1)) if is_cut else HOUR
     minutes = span.total_seconds() / 60
     return Rates({table: count / minutes for table, count, _ in found if count}, span)

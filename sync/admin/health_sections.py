@@ -27,6 +27,13 @@ class Fact(NamedTuple):
     """Whether somebody should look after it."""
 
 
+class Link(NamedTuple):
+    """A page that shows more of it."""
+
+    text: str
+    url: str
+
+
 class Section(NamedTuple):
     """Some facts, and a table, under a heading."""
 
@@ -36,6 +43,7 @@ class Section(NamedTuple):
     """The headings of the table; none where there is no table."""
     rows: Sequence[Sequence[str]] = ()
     note: str = ""
+    links: Sequence[Link] = ()
 
 
 Provider = Callable[[HttpRequest, AdminSite], Iterable[Section]]

@@ -81,6 +81,12 @@ def test_a_layer_that_cannot_be_told_stands_out(admin_client, monkeypatch, fails
     assert [fact.name for fact in response.context["bad"]] == bad
 
 
+def test_it_leads_to_the_lists_that_somebody_may_see(as_staff):
+    browser = as_staff("sync.view_synclog", "realtime.view_presence")
+    [link] = section(browser.get(HEALTH), "Clients").links
+    assert browser.get(link.url).status_code == 200
+
+
 def test_who_may_not_see_connections_is_told_of_none(as_staff):
     row("laptop")
     response = as_staff("sync.view_synclog").get(HEALTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import RequestFactory
+from django.urls import NoReverseMatch
 
 from realtime.devices import create_device
 from realtime.models import Client
@@ -121,6 +122,15 @@ def test_a_client_is_called_by_its_device_and_leads_to_its_page(ask, ada, admin_
     assert {one.user for one in found.values()} == {"ada"}
     for one in found.values():
         assert admin_client.get(one.url).status_code == 200
+
+
+def test_an_admin_site_without_clients_leads_nowhere(ask, ada, monkeypatch):
+    def no_page(*args, **kwargs):
+        raise NoReverseMatch
+
+    monkeypatch.setattr("realtime.passed_clients.reverse", no_page)
+    here(ada)
+    assert [one.url for one in ask()] == [""]
 
 
 @pytest.mark.parametrize(

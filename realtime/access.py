@@ -123,6 +123,11 @@ class Access:
             self._connection.audiences -= gained
             self._connection.gaining |= gained
 
+    def start_anew(self) -> None:
+        """Have the client sent all that it may hear, to replace what it holds."""
+        self._connection.is_outdated = True
+        self.settle()
+
     def settle(self) -> None:
         """Queue what the client has yet to be sent for changes of its rights, if there is any."""
         if self._connection.is_due:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import datetime
 import functools
 import logging
 import os
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 from django.db import connections
 from django.db.transaction import on_commit
+from django.utils import timezone
 
 from realtime.conf import conf
 from realtime.layer import HINT, shared_layer
@@ -31,6 +33,9 @@ SEND_TIMEOUT: Final = 2.0
 
 MAX_WAITING: Final = 1000
 """Messages that wait for a slow layer; beyond it the oldest are dropped."""
+
+_rung_at: datetime.datetime | None = None
+"""When this process rang last."""
 
 _ATTRIBUTE: Final = "_realtime_announced"
 
@@ -48,11 +53,23 @@ def announce_after_commit(using: str, transaction: uuid.UUID, **kwargs: Any) -> 
 
 def ring() -> None:
     """Wake every relay: those of this process now, the others through the channel layer."""
+    global _rung_at
     from realtime.relay import local_relays
 
+    _rung_at = timezone.now()
     for relay in local_relays():
         relay.wake_threadsafe()
     tell_others(None)
+
+
+def last_rung() -> datetime.datetime | None:
+    """Return when this process rang last; None where it never has."""
+    return _rung_at
+
+
+def layer_fails() -> bool:
+    """Tell whether the channel layer could not be told what this process told it last."""
+    return _current is not None and _current.is_failing
 
 
 def tell_others(message: dict[str, Any] | None) -> None:
@@ -73,7 +90,7 @@ class _Teller:
         self._idle.set()
         self._loop = asyncio.new_event_loop()
         self._ready = asyncio.Event()
-        self._failing = False
+        self.is_failing = False
         self._thread = threading.Thread(target=self._run, name="hub-announcer", daemon=True)
         self._thread.start()
 
@@ -117,11 +134,11 @@ class _Teller:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await layer.group_send(conf().GROUP, message)
         except Exception as error:
-            if not self._failing:
+            if not self.is_failing:
                 logger.warning("The channel layer cannot be told, the tick delivers: %r", error)
-            self._failing = True
+            self.is_failing = True
         else:
-            self._failing = False
+            self.is_failing = False
 
 
 _current: _Teller | None = None

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from realtime import auth, introducing, rights
+from realtime import auth, introducing, rights, watching
 from realtime.access import Access
 from realtime.addresses import client_address, counted_as
 from realtime.admission import Seat
@@ -45,6 +45,9 @@ class Arrival:
         self._tell = tell
         self._expiry = Expiry(connection)
         self._chosen_id: str | None = None
+        self._watches = watching.is_asked_for(scope)
+        if self._watches:
+            connection.watch()
         connection.address = client_address(scope)
         self._seat = Seat(counted_as(connection.address))
         self._deadline: asyncio.TimerHandle | None = None
@@ -103,7 +106,7 @@ class Arrival:
             return
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
-        await self._access.switch(grant)
+        await self._access.switch(self._allowed(grant))
 
     async def _grant_of(self, token: str) -> Grant:
         """Return what a token grants; the host is asked about its own alone, for nobody knows how
@@ -132,7 +135,7 @@ class Arrival:
         """Make the connection a user's: from here on it hears what the user may hear."""
         self._be_in_time()
         self._seat.take(grant.user.pk)
-        identity, is_doubtful = await self._identify(grant, look)
+        identity, is_doubtful = await self._identify(self._allowed(grant), look)
         # All at once, after the last await: with a user but unknown to the relay, the client
         # would be answered and yet hear nothing.
         self._become(identity)
@@ -141,6 +144,10 @@ class Arrival:
             self._connection.fall_behind()
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
+
+    def _allowed(self, grant: Grant) -> Grant:
+        """Return what a credential grants this connection."""
+        return watching.to_watch(grant) if self._watches else grant
 
     async def _identify(self, grant: Grant, look: int) -> tuple[Identity, bool]:
         """Return who is connected, and whether a notice that the relay has read since leaves a

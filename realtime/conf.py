@@ -120,6 +120,9 @@ class Conf:
     GOODBYE_TIME: float = 0.0
     """Over how long a process that SIGTERM ends says goodbye to its clients, in batches, while it
     accepts nobody new; 0 says it to all at once, as SIGINT does in any case."""
+    WEBSOCKET_URL: str = "/ws/"
+    """Where pages of the Django admin find the hub: a path on the host that serves them, or a whole
+    address (`wss://...`); empty: nowhere, and they poll."""
     LISTEN_BACKLOG: int = 2048
     """Connections that may wait to be accepted; the kernel's `somaxconn` limits it."""
 

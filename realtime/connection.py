@@ -102,6 +102,8 @@ class Connection(Hearing):
         """Looks up who is connected as it is now."""
         self.on_confirmed: Callable[[Any, int], None] = lambda confirmed, question: None
         """Called with what `confirm` has found, and the question it answers."""
+        self.on_resync: Callable[[], None] = lambda: None
+        """Called to have the client replace all that it holds."""
         self._questions = 0
         self._fanout: Fanout | None = None
         self._stands_at: Position | None = None

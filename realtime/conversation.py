@@ -61,6 +61,7 @@ class Conversation:
         self._arrival = Arrival(scope, relay, connection, self._access, self._tell)
         self._begun_anew: tuple[Names, Names] | None = None
         connection.on_behind = self._fell_behind
+        connection.on_resync = self._access.start_anew
 
     async def begin(self, *, cookies_count: bool) -> None:
         """Find out who came from what the handshake carried, else wait for `hello`."""

@@ -169,7 +169,7 @@ def _row(departure: Departure, row: Client | None, users: dict[str, Any]) -> Cli
 
     seen = departure.seen
     if row is None:
-        if seen.user_id not in users or not is_generated(seen.client_id):
+        if seen.watches or seen.user_id not in users or not is_generated(seen.client_id):
             return None
         row = Client(client_id=seen.client_id, user_id=users[seen.user_id])
     is_late = row.connected_at is not None and row.connected_at > seen.connected_at

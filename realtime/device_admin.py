@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from realtime.audience_names import names_of_audiences
 from realtime.devices import give_token, new_prefix, revoke_device, rotate_device
 from realtime.errors import DeviceIsRevoked
 from realtime.explain_admin import ExplainLink
-from realtime.models import Device
+from realtime.lagging import lags
+from realtime.models import Device, Presence
 from realtime.pairing import offer_code
+from realtime.prepared_admin import PreparedAdmin
+from realtime.presence import alive_rows
+from realtime.steering_admin import SteeringAdmin
+from sync.admin.spans import span
 
 if TYPE_CHECKING:
     DeviceModelAdmin = admin.ModelAdmin[Device]
@@ -52,13 +59,13 @@ class DeviceForm(DeviceModelForm):
 
 
 @admin.register(Device)
-class DeviceAdmin(ExplainLink, DeviceModelAdmin):
+class DeviceAdmin(ExplainLink, SteeringAdmin, PreparedAdmin, DeviceModelAdmin):
     """Creates devices, shows a new token or code once, revokes."""
 
     form = DeviceForm
     list_display = (
-        *("name", "user", "prefix", "state", "platform", "app_version"),
-        *("expires_at", "last_seen_at", "lag"),
+        *("name", "user", "prefix", "state", "connections", "platform", "app_version"),
+        *("address", "expires_at", "last_seen_at", "changes_behind", "waiting"),
     )
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "platform", "app_version")
     list_select_related = ("user",)
@@ -66,15 +73,44 @@ class DeviceAdmin(ExplainLink, DeviceModelAdmin):
     fields = (
         *("name", "user", "audiences", "expires_at", "platform", "prefix", "state"),
         *("previous_until", "pairing_until", "created_at", "revoked_at"),
-        *("last_seen_at", "address", "app_version", "cursor", "lag"),
+        *("connections", "last_seen_at", "address", "app_version"),
+        *("cursor", "changes_behind", "waiting"),
     )
     readonly_fields = fields[5:]
     autocomplete_fields = ("user",)
-    actions = ("rotate", "pair", "revoke")
+    actions = (*SteeringAdmin.actions, "rotate", "pair", "revoke")
 
     def explained(self, shown: Device) -> str:
         """Return the prefix: a name may be that of several devices."""
         return shown.prefix
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Look up how often each is connected, and how far it is behind."""
+        open_now = alive_rows().filter(device_id__in=[device.pk for device in rows])
+        counted = Counter(open_now.values_list("device_id", flat=True))
+        for device, found in zip(rows, lags([(one.cursor, "") for one in rows]), strict=True):
+            device.connected = counted[device.pk]
+            device.counted = found
+
+    def connections_of(self, queryset: QuerySet[Device]) -> list[tuple[Any, Presence]]:
+        devices = {device.pk: device for device in queryset}
+        found = alive_rows().filter(device_id__in=list(devices))
+        return [(devices[row.device_id], row) for row in found if row.device_id is not None]
+
+    @admin.display(description=_("connections"))
+    def connections(self, device: Any) -> int:
+        """Return how many connections are open that came with the device."""
+        return int(device.connected)
+
+    @admin.display(description=_("changes behind"))
+    def changes_behind(self, device: Any) -> int | None:
+        """Return how many changes are newer than what it has acknowledged."""
+        return None if device.counted is None else int(device.counted.changes)
+
+    @admin.display(description=_("behind for"))
+    def waiting(self, device: Any) -> str | None:
+        """Return for how long the oldest of these has been there."""
+        return device.counted and span(device.counted.time)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep a device with its user: a token that is out there is nobody else's."""
@@ -110,6 +146,7 @@ class DeviceAdmin(ExplainLink, DeviceModelAdmin):
         """Make the selected devices' tokens useless and close their connections."""
         for device in queryset:
             revoke_device(device)
+            self.log_change(request, device, gettext("Revoked."))
         self.message_user(request, _("Revoked."), messages.SUCCESS)
 
     def _each(

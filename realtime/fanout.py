@@ -62,6 +62,10 @@ class Fanout:
         """Send a host's message to the connections of an audience, or of one client."""
         self._put(Message(frame, audience, client_id))
 
+    def is_heard(self, audience: str) -> bool:
+        """Tell whether anybody hears an audience."""
+        return bool(self._listeners.lanes(audience))
+
     def forget(self, connection: Connection) -> None:
         """Hand a connection nothing more."""
         connection.exit()

@@ -26,7 +26,8 @@ class Grant:
 
     It raises `Revoked` or `TokenExpired` where the credential lets nobody in any more. Where it has
     an attribute `together`, that does the same for many: see `renewed_all`.
-    `audiences` are those of the user's that the credential is good for; None for all.
+    `audiences` are those of the user's that the credential is good for; None for all. It `watches`
+    where it lets in a page that is told of the history alone, see `realtime.watching`.
     """
 
     user: Any
@@ -34,6 +35,7 @@ class Grant:
     expires_at: datetime.datetime | None = None
     audiences: frozenset[str] | None = None
     device_id: int | None = None
+    watches: bool = False
 
 
 def renewed_all(grants: Sequence[Grant]) -> list[Grant | Exception]:

@@ -9,6 +9,7 @@ from realtime.encoding import LiveEvent
 from realtime.grants import Grant
 from realtime.noted import Noted
 from realtime.share import Form
+from realtime.watching import HISTORY
 
 Names = frozenset[str] | None
 
@@ -80,6 +81,11 @@ class Hearing:
         return event.audience in self.audiences and (
             self.tables is None or event.table in self.tables
         )
+
+    def watch(self) -> None:
+        """Hear that the history has moved, and nothing else: no record of whatever audience."""
+        self.tables = frozenset()
+        self.asked = frozenset([HISTORY])
 
     def note(self) -> None:
         """Go by what is heard now; called where that may have changed."""

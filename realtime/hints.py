@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from realtime.conf import conf
 from realtime.frames import Frame
-from realtime.layer import HINT, MESSAGE, PROCESS, shared_layer
+from realtime.layer import HINT, MESSAGE, ORDER, PROCESS, shared_layer
+from realtime.steering import carry_out
 
 if TYPE_CHECKING:
     from realtime.relay import Relay
@@ -59,3 +60,5 @@ def _handle(relay: Relay, message: dict[str, Any]) -> None:
         relay.wake()
     elif message["type"] == MESSAGE and message["sender"] != PROCESS:
         relay.message(Frame(message["text"]), message["audience"], message["client_id"])
+    elif message["type"] == ORDER and message["sender"] != PROCESS:
+        carry_out(relay, message["order"], frozenset(message["connections"]))

@@ -11,6 +11,7 @@ from realtime.conf import conf
 
 HINT: Final = "hub.hint"
 MESSAGE: Final = "hub.message"
+ORDER: Final = "hub.order"
 
 PROCESS: Final = uuid.uuid4().hex
 """Tells the messages of this process, whose relays were told directly, from those of others."""

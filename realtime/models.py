@@ -148,6 +148,11 @@ class Presence(models.Model):
         db_table = "hub_presence"
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
+        permissions = [
+            ("message_presence", "Can send messages to clients"),
+            ("resync_presence", "Can have clients load everything anew"),
+            ("disconnect_presence", "Can disconnect clients"),
+        ]
 
     def __str__(self) -> str:
         return str(self.client_id)

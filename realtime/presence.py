@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils import timezone
 
 from realtime.conf import conf
+from realtime.watching import HISTORY
 from sync.conf import conf as sync_conf
 from sync.cursor import Position
 from sync.errors import InvalidCursor
@@ -60,8 +61,10 @@ def connections() -> list[ConnectionInfo]:
 
 
 def client_count() -> int:
-    """Return how many different clients are connected to all processes."""
-    return alive_rows().values("client_id").distinct().count()
+    """Return how many different clients are connected to all processes; pages that watch the
+    history are none."""
+    clients = alive_rows().exclude(asked=[HISTORY])
+    return clients.values("client_id").distinct().count()
 
 
 def alive_rows() -> QuerySet[Presence]:

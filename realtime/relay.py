@@ -14,11 +14,11 @@ import dataclasses
 import logging
 import uuid
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from realtime import hints, keeping, rechecking
+from realtime import hints, keeping, rechecking, watching
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.database import for_relay
@@ -50,7 +50,7 @@ MAX_NOTICED: Final = 10_000
 class Relay:
     """Everything of one event loop that hears of changes.
 
-    All methods but `wake_threadsafe` and `message_threadsafe` belong to the loop's own thread.
+    All methods but those named `..._threadsafe` belong to the loop's own thread.
     """
 
     def __init__(self) -> None:
@@ -153,13 +153,16 @@ class Relay:
 
     def wake_threadsafe(self) -> None:
         """Look at the log now; from any thread, also when the loop has ended."""
+        self.call_threadsafe(self._wake.set)
+
+    def call_threadsafe(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call a function on the relay's loop, from any thread, unless the loop has ended."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._wake.set)
+            self._loop.call_soon_threadsafe(function, *args)
 
     def message_threadsafe(self, *args: Any) -> None:
         """Do as `message`, from any thread."""
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self.message, *args)
+        self.call_threadsafe(self.message, *args)
 
     async def _run(self) -> None:
         while True:
@@ -182,15 +185,23 @@ class Relay:
         self.looks += 1
         if noticed:
             self._doubt(noticed)
+        before = self.position
         if read.is_replaced:
             self._start_anew(read.position)
         for part in () if read.is_replaced else _parts(read):
             events = [LiveEvent(part.position.epoch, entry) for entry in part.entries]
             await self._fanout.deliver(events, part.position)
             await asyncio.sleep(0)  # to let the server write: the clients that read keep up
+        if before not in (None, read.position):
+            self._tell_watchers()
         if read.has_more:
             self._wake.set()
         return read
+
+    def _tell_watchers(self) -> None:
+        """Say that the log has moved, also by what no client hears, to who watches the history."""
+        if self._fanout.is_heard(watching.HISTORY):
+            self._fanout.message(watching.hint(), watching.HISTORY, None)
 
     def _read(self) -> tuple[Tail, set[str]]:
         """Read what is new, and only then whose rights may have changed: a change that was

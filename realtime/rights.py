@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from realtime import rights_history
+from realtime import rights_history, watching
 from realtime.client_ids import belong_to, generated_client_id
 from realtime.connection import Identity
 from realtime.errors import EndsConnection
@@ -23,6 +23,10 @@ from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
 
 R = TypeVar("R")
 
+Asker = tuple[Any, bool]
+"""The key of a user, and whether it is asked for a page that watches the history."""
+
+_RESERVED: Final = "{!r} is an audience of the hub's own: SYNC['AUDIENCES'] must name it otherwise."
 _WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
 
 
@@ -35,12 +39,12 @@ def identify_all(asked: Sequence[tuple[Grant, str | None]]) -> list[Identity | E
     """
     claims = [(client_id, grant.user) for grant, client_id in asked if client_id is not None]
     are_theirs = iter(belong_to(claims))
-    heard = _heard_by(grant.user for grant, _ in asked)
+    heard = _heard_by(grant for grant, _ in asked)
     return [
         _identity(
             grant,
             client_id if client_id is not None and next(are_theirs) else None,
-            heard[grant.user.pk],
+            heard[_asker(grant)],
         )
         for grant, client_id in asked
     ]
@@ -65,7 +69,7 @@ def confirmed_all(identities: Sequence[Identity]) -> list[Identity | Exception]:
     for all at once is.
     """
     grants = renewed_all([identity.grant for identity in identities])
-    heard = _heard_by(grant.user for grant in grants if isinstance(grant, Grant))
+    heard = _heard_by(grant for grant in grants if isinstance(grant, Grant))
     return [
         _confirmed(identity, grant, heard)
         for identity, grant in zip(identities, grants, strict=True)
@@ -101,23 +105,34 @@ def _identity(
 def _confirmed(
     identity: Identity,
     grant: Grant | Exception,
-    heard: Mapping[Any, frozenset[str] | Exception],
+    heard: Mapping[Asker, frozenset[str] | Exception],
 ) -> Identity | Exception:
     if isinstance(grant, Exception):
         return grant
-    audiences = heard[grant.user.pk]
+    audiences = heard[_asker(grant)]
     if isinstance(audiences, Exception):
         return audiences
     within = _within(audiences, grant)
     return dataclasses.replace(identity, user=grant.user, audiences=within, grant=grant)
 
 
-def _heard_by(users: Iterable[Any]) -> dict[Any, frozenset[str] | Exception]:
-    """Return by its key what each user hears, and keep it; the error where that cannot be said."""
-    each = {user.pk: user for user in users}
-    heard = {key: _attempted(audiences_for, user) for key, user in each.items()}
-    held = {key: names for key, names in heard.items() if isinstance(names, frozenset)}
-    return heard | rights_history.remember_all(held)
+def _asker(grant: Grant) -> Asker:
+    return grant.user.pk, grant.watches
+
+
+def _heard_by(grants: Iterable[Grant]) -> dict[Asker, frozenset[str] | Exception]:
+    """Return what each user hears, and keep it; the error where that cannot be said. What pages
+    hear that watch the history is the hub's to say, and not kept: no record follows from it."""
+    heard: dict[Asker, frozenset[str] | Exception] = {}
+    for asker, user in {_asker(grant): grant.user for grant in grants}.items():
+        heard[asker] = _attempted(watching.audiences_of if asker[1] else audiences_for, user)
+    held = {
+        key: names
+        for (key, watches), names in heard.items()
+        if isinstance(names, frozenset) and not watches
+    }
+    kept = rights_history.remember_all(held)
+    return heard | {(key, False): names for key, names in kept.items()}
 
 
 def _attempted(function: Callable[[Any], R], argument: Any) -> R | Exception:
@@ -134,4 +149,6 @@ def _within(audiences: frozenset[str], grant: Grant) -> frozenset[str]:
 def _checked(name: Any) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= MAX_AUDIENCE_LENGTH:
         raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, name))
+    if name == watching.HISTORY:
+        raise ImproperlyConfigured(_RESERVED.format(name))
     return name

@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from realtime.addresses import counted_as
+from realtime.watching import HISTORY
 from sync.cursor import Position
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class Seen:
             asked=_sorted(connection.asked),
             granted=_sorted(identity.grant.audiences),
         )
+
+    @property
+    def watches(self) -> bool:
+        """Whether it is a page that watches the history: no client that holds anything."""
+        return self.asked is not None and list(self.asked) == [HISTORY]
 
     def is_somebody_else(self, other: Seen) -> bool:
         """Tell whether this is more than the same client having come further."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from sync.admin import exporting, feed, pruning, redacting
+from sync.admin import exporting, feed, health, pruning, redacting
 from sync.admin.addresses import page_url as page_url
 from sync.admin.record import record
 from sync.admin.record_points import as_of, compare
@@ -42,6 +42,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("redact/", "redact", redacting.redact_values),
     Route("restore/<int:pk>/", "restore", restore),
     Route("undo/<int:pk>/", "undo", undo),
+    Route("health/", "health", health.health),
 )
 
 

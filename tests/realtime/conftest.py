@@ -87,3 +87,20 @@ def quick_hub(standing_hub: Hub, transactional_db: None) -> Iterator[Hub]:
     seen = len(standing_hub.log_text())
     yield standing_hub
     assert "Traceback" not in standing_hub.log_text()[seen:]
+
+
+@pytest.fixture
+def as_staff(client: Any, django_user_model: Any) -> Callable[..., Any]:
+    """Log a member of the staff in who has just these permissions; returns the browser."""
+    from django.contrib.auth.models import Permission
+
+    def log_in(*permissions: str) -> Any:
+        user = django_user_model.objects.create(username="watcher", is_staff=True)
+        for name in permissions:
+            app, codename = name.split(".")
+            found = Permission.objects.get(content_type__app_label=app, codename=codename)
+            user.user_permissions.add(found)
+        client.force_login(user)
+        return client
+
+    return log_in

@@ -11,6 +11,7 @@ import pytest
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils import timezone
 from redis import Redis
 
 from hubproject.models import Project
@@ -73,6 +74,14 @@ def test_each_commit_without_a_transaction_of_its_own_is_announced(recording):
     before = told_after(recording).count(HINT)
     Project.objects.update(name="Moved")
     assert told_after(recording).count(HINT) == before + 1
+
+
+def test_it_is_known_when_this_process_announced_last(recording, monkeypatch):
+    monkeypatch.setattr(announcer, "_rung_at", None)
+    assert announcer.last_rung() is None
+    before = timezone.now()
+    Project.objects.create(name="Move")
+    assert before <= announcer.last_rung() <= timezone.now()
 
 
 def test_the_hint_carries_no_data_and_comes_from_the_announcers_own_thread(recording):
@@ -181,9 +190,11 @@ def test_a_dead_layer_fails_no_save_and_is_complained_of_once(layer, caplog):
         Project.objects.create(name=str(number))
         assert dead.attempts.acquire(timeout=SECONDS)
     assert Project.objects.count() == 5
+    assert announcer.layer_fails()
     recording = layer("RecordingLayer")
     Project.objects.create(name="later")
-    recording.wait_for(HINT)
+    assert HINT in told_after(recording)
+    assert not announcer.layer_fails()
     said = [record for record in caplog.records if record.name == "realtime.announcer"]
     assert len(said) == 1
     assert "the tick delivers" in said[0].message

@@ -6,7 +6,6 @@ import html
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -41,26 +40,6 @@ def team(laptop):
     team = Team.objects.create(name=SECRET)
     publish()
     return team
-
-
-def permit(user, *permissions):
-    for name in permissions:
-        app, codename = name.split(".")
-        found = Permission.objects.get(content_type__app_label=app, codename=codename)
-        user.user_permissions.add(found)
-
-
-@pytest.fixture
-def as_staff(client, django_user_model):
-    """Log a member of the staff in who has just these permissions."""
-
-    def log_in(*permissions):
-        user = django_user_model.objects.create(username="watcher", is_staff=True)
-        permit(user, *permissions)
-        client.force_login(user)
-        return client
-
-    return log_in
 
 
 def ask(browser, record, name="laptop-7", table="testapp_team"):

@@ -10,7 +10,8 @@ from channels.layers import get_channel_layer
 
 from hubproject.models import Project
 from realtime import hints
-from realtime.layer import HINT, MESSAGE, PROCESS
+from realtime.codes import CloseCode
+from realtime.layer import HINT, MESSAGE, ORDER, PROCESS
 from realtime.relay import relay
 from tests.realtime.doubles import SECONDS, connection_of
 from tests.support.off_loop import eventually, off_loop
@@ -81,6 +82,16 @@ async def test_a_message_of_this_process_was_delivered_already_and_is_not_repeat
     own = message("1", audience="everyone", sender=PROCESS)
     await tell_until(hearing, own, message("2", audience="everyone"))
     assert set(hearing.transport.messages) == {2}
+
+
+async def test_an_order_of_another_process_is_carried_out_and_one_of_this_process_was(hearing):
+    order = {"type": ORDER, "order": "disconnect", "connections": [str(hearing.id)]}
+    told = [order | {"sender": PROCESS}, message("1", audience="everyone")]
+    await tell_until(hearing, *told)
+    assert hearing.transport.closed is None
+    await tell(order | {"sender": "another process"})
+    await hearing.transport.until(lambda transport: transport.closed)
+    assert hearing.transport.closed[0] == CloseCode.DISCONNECTED
 
 
 async def test_a_message_that_makes_no_sense_does_not_end_listening(hearing, settings, caplog):

@@ -68,6 +68,7 @@ class Connection(Hearing):
         "on_behind",
         "on_confirmed",
         "on_identity",
+        "on_resync",
         "platform",
         "transport",
         "unfinished",

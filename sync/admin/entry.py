@@ -15,7 +15,8 @@ from django.template.response import TemplateResponse
 
 from sync.admin import entry_notes
 from sync.admin.addresses import page_url
-from sync.admin.entry_additions import ACTIONS, FACTS
+from sync.admin.entry_actions import entry_actions
+from sync.admin.entry_additions import FACTS
 from sync.admin.entry_fields import differences_of, entry_fields
 from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels, type_pair
@@ -80,7 +81,7 @@ def _context(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> d
         "notes": entry_notes.notes(entry, has_previous=previous is not None),
         "delay": entry_notes.delay(entry),
         "facts": [fact for facts in FACTS for fact in facts(request, entry)],
-        "actions": [one for actions in ACTIONS for one in actions(request, log_admin, entry)],
+        "actions": list(entry_actions(request, log_admin, entry)),
         "clients": clients,
         "has_more_clients": has_more_clients,
     }

@@ -43,7 +43,7 @@ def tools(request: HttpRequest, log_admin: SyncLogAdmin, search: Search) -> list
         found.append(Tool(_("Remove old changes"), page_url(log_admin, "prune")))
     if may(request, REDACT_LOG):
         url = redact_url(log_admin, search.table, search.record)
-        found.append(Tool(_("Remove values"), url))
+        found.append(Tool(_("Remove values…"), url))
     return found
 
 

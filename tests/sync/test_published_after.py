@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync import ages
+from sync import published_after as published_after_module
 from sync.models import SyncLog, log_maintenance
 from sync.published_after import published_after
 from sync.publishing import publish
@@ -50,5 +50,5 @@ def test_many_places_cost_one_statement(published, monkeypatch):
         found = published_after("default", range(first - 1, first + 4))
     assert list(found.values()) == [published[seq] for seq in sorted(published)]
     assert len(statements) == 1
-    monkeypatch.setattr(ages, "CHUNK", 2)
+    monkeypatch.setattr(published_after_module, "CHUNK", 2)
     assert published_after("default", range(first - 1, first + 4)) == found

@@ -353,11 +353,22 @@ def test_a_change_that_is_not_published_yet_is_shown_too(admin_client, monkeypat
     assert "waits for its place in the log" in page.text
 
 
+def test_who_may_is_led_to_restoring_undoing_and_removing_values(admin_client, client, stock):
+    entry = SyncLog.objects.get(actor="ada")
+    offered = links(page_of(admin_client, pk=entry.pk))
+    assert offered["Restore…"] == reverse("admin:sync_synclog_restore", args=[entry.pk])
+    assert offered["Undo the whole transaction…"] == reverse(
+        "admin:sync_synclog_undo", args=[entry.pk]
+    )
+    query = {"table": entry.table, "record": entry.record_id}
+    assert offered["Remove values…"] == reverse("admin:sync_synclog_redact", query=query)
+
+
 def test_others_add_facts_and_actions(admin_client, monkeypatch):
     facts = [lambda request, entry: [Fact("Device", "Ada's phone", "/d/")]]
     actions = [lambda request, log_admin, entry: [Action("Undo", "/u/")]]
     monkeypatch.setattr("sync.admin.entry.FACTS", facts)
-    monkeypatch.setattr("sync.admin.entry.ACTIONS", actions)
+    monkeypatch.setattr("sync.admin.entry_actions.ACTIONS", actions)
     Owner.objects.create(name="Ada")
     page = page_of(admin_client)
     assert links(fact(page, "Device")) == {"Ada's phone": "/d/"}
@@ -406,8 +417,9 @@ def test_the_page_costs_as_much_in_a_long_history_as_in_a_short_one(admin_client
     admin_client.get(url_of(newest))
     with Statements() as asked:
         admin_client.get(url_of(newest))
-    # session, user, head and pending, entry, predecessor, two labels, two neighbours each
-    assert len(asked) == 11
+    # session, user, head and pending, entry, predecessor, two labels, two neighbours each; and what
+    # the hub asks of its clients: the head, who is connected, who has left
+    assert len(asked) == 14
 
 
 def test_the_page_of_a_composite_key_names_its_record(admin_client):

@@ -34,7 +34,7 @@ def test_who_may_do_everything_finds_each_tool_for_what_is_shown():
         ("Export as CSV", "export/?table=testapp_stock&record=1&format=csv"),
         ("Export as NDJSON", "export/?table=testapp_stock&record=1&format=ndjson"),
         ("Remove old changes", "prune/"),
-        ("Remove values", "redact/?table=testapp_stock&record=1"),
+        ("Remove values…", "redact/?table=testapp_stock&record=1"),
     ]
 
 

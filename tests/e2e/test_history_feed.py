@@ -75,9 +75,9 @@ async def open_feed(browser, hub):
 
 @pytest.fixture
 def hub(start_hub, django_user_model):
-    """A hub in whose admin somebody may see everything."""
+    """A hub in whose admin somebody may see everything; its pages ask by themselves."""
     django_user_model.objects.create_superuser(USERNAME, password=PASSWORD)
-    return start_hub()
+    return start_hub(settings="tests.e2e.unhinted_settings")
 
 
 def rename(task, title):

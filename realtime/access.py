@@ -49,6 +49,7 @@ class Access:
             self._end(confirmed)
         self._answered = question
         connection = self._connection
+        connection.be_sure(question)
         connection.identity = confirmed
         connection.confirmed_at = asyncio.get_running_loop().time()
         connection.on_identity()

@@ -141,7 +141,7 @@ class Arrival:
         self._become(identity)
         self._relay.join(self._connection)
         if is_doubtful:
-            self._connection.fall_behind()
+            self._connection.doubt()
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 

@@ -48,6 +48,7 @@ class Connection(Hearing):
     __slots__ = (
         "__weakref__",
         "_behind",
+        "_doubted",
         "_fanout",
         "_held",
         "_held_from",
@@ -106,6 +107,9 @@ class Connection(Hearing):
         self.on_resync: Callable[[], None] = lambda: None
         """Called to have the client replace all that it holds."""
         self._questions = 0
+        self._doubted: int | None = None
+        """The last question for its rights that was asked before these may have changed; None where
+        a later one has been answered."""
         self._fanout: Fanout | None = None
         self._stands_at: Position | None = None
         self._behind = False
@@ -172,6 +176,18 @@ class Connection(Hearing):
         answer to an older one must not undo what a newer one has found."""
         self._questions += 1
         return self._questions
+
+    def doubt(self) -> None:
+        """Send the client to the log, for its rights may have changed, and tell it nothing of the
+        host until they have been looked up."""
+        self._doubted = self._questions
+        self.fall_behind()
+
+    def be_sure(self, question: int) -> None:
+        """Take the answer to a question for the rights, whatever it was, for the end of a doubt that
+        is older."""
+        if self._doubted is not None and question > self._doubted:
+            self._doubted = None
 
     def note(self) -> None:
         """Have the fan-out find it by what it hears now."""
@@ -255,8 +271,9 @@ class Connection(Hearing):
             raise
 
     def tell(self, frame: Frame) -> None:
-        """Send a message that is lost where the client does not read, or cannot be sent to."""
-        if self.behind or (self.is_held and self.is_full):
+        """Send a message that is lost where the client does not read, cannot be sent to, or may have
+        lost the right to it."""
+        if self.behind or self._doubted is not None or (self.is_held and self.is_full):
             return
         try:
             is_all_out = self.transport.send(frame)

@@ -222,7 +222,7 @@ class Relay:
         for connection in list(self.connections):
             identity = connection.identity
             if identity is not None and str(identity.user.pk) in noticed:
-                connection.fall_behind()
+                connection.doubt()
 
     def _start_anew(self, position: Position) -> None:
         """Send every client to the log, which was replaced or pruned beyond the relay: it starts

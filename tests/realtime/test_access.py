@@ -245,6 +245,23 @@ async def test_a_broadcast_after_the_loss_is_not_heard(spoken, group):
     assert "later" in text_of(await spoken.done())
 
 
+async def test_a_broadcast_while_the_loss_is_being_looked_up_is_not_heard(spoken, group, gate):
+    await off_loop(join, group)
+    await spoken.arrive()
+    gate.close()
+    await off_loop(leave, group)
+    async with asyncio.timeout(20):
+        await gate.reached.wait()
+    assert group.name in spoken.connection.audiences
+    broadcast("secret", audience=group.name)
+    await spoken.relay.refresh()
+    gate.open()
+    messages = await spoken.done()
+    assert "secret" not in text_of(messages)
+    broadcast("later")
+    assert "later" in text_of(await spoken.done())
+
+
 async def test_what_was_committed_before_the_gain_is_not_missed_if_both_are_read_at_once(
     spoken, group
 ):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from sync.context import Context, entered
+from sync.ordered_ids import ordered_id
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,64}")
 
@@ -78,7 +78,7 @@ def _context(request: HttpRequest) -> Context:
     return Context(
         request=request,
         client_id=_header(request, "X-Client-Id"),
-        request_id=_header(request, "X-Request-Id") or uuid.uuid4().hex,
+        request_id=_header(request, "X-Request-Id") or ordered_id().hex,
     )
 
 

@@ -29,17 +29,17 @@ REDACTED: Final = "redacted"
 """The cause of an update entry that makes clients forget values removed from the history."""
 
 
-def _lookup(column: str, name: str, *, can_be_empty: bool = True) -> PartialIndex:
+def _lookup(column: str, name: str) -> PartialIndex:
     """Return the index by which the history finds the entries of one value, newest first: with the
     number in it, so that a value of millions of entries is read a page at a time."""
-    where = Q(seq__isnull=False)
-    where &= Q(**{f"{column}__gt": ""}) if can_be_empty else Q()
+    where = Q(seq__isnull=False) & Q(**{f"{column}__gt": ""})
     return PartialIndex(fields=[column, "seq"], where=where, name=name)
 
 
 LOOKUPS: Final = (
-    _lookup("table", "sync_log_of_table", can_be_empty=False),
-    _lookup("transaction", "sync_log_of_commit", can_be_empty=False),
+    PartialIndex(
+        fields=["transaction", "seq"], where=Q(seq__isnull=False), name="sync_log_of_commit"
+    ),
     _lookup("actor_id", "sync_log_of_actor_id"),
     _lookup("actor", "sync_log_of_actor"),
     _lookup("client_id", "sync_log_of_client"),

@@ -2,7 +2,9 @@
 takes the same short time, and says what it has not looked at.
 
 Where an index has what is searched for, it is read from there; everything else is looked for in the
-log itself, entry by entry, in its order.
+log itself, entry by entry, in its order. No index has the entries of a table in their order, which
+would cost every change; but those of a table with few entries are soon sorted, and a page full of
+those of a table with many is soon met.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import Q
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q
+from django.db.models.expressions import OrderBy
 
 from sync.admin.searching import Search
 from sync.conf import conf
@@ -57,11 +60,15 @@ class Bounded:
     def __init__(self, search: Search, visible_tables: Collection[str]) -> None:
         self._using = conf().DATABASE
         self._connection = connections[self._using]
+        self.log = SyncLog.objects.using(self._using).published()
+        self.matching = self.log.filter(search.condition(visible_tables))
         self._lookups = search.lookups(visible_tables)
         # Without one, as where no table may be seen, the condition has to be held against each.
         self._is_lookup_alone = bool(self._lookups) and search.is_lookup_alone
-        self.log = SyncLog.objects.using(self._using).published()
-        self.matching = self.log.filter(search.condition(visible_tables))
+        self._at_least = 0
+        self._is_small_table = False
+        if search.table in visible_tables and not self._lookups:
+            self._look_up_table(search)
 
     @property
     def has_index(self) -> bool:
@@ -73,6 +80,18 @@ class Bounded:
         rows = conf().HISTORY_SEARCH_ROWS
         return max(rows // SCATTER, 1) if self._lookups else rows
 
+    def _look_up_table(self, search: Search) -> None:
+        """Look a table's entries up if they are few, and else remember that they are many."""
+        limit = conf().HISTORY_COUNT_ROWS + 1
+        of_table = self.log.filter(table=search.table)
+        found = of_table.order_by().values("seq")[:limit].count()
+        is_alone = search.filters == {"table"}
+        if found < limit:
+            self._lookups = [Q(table=search.table)]
+            self._is_small_table, self._is_lookup_alone = True, is_alone
+        elif is_alone and search.begins is None and search.until is None:
+            self._at_least = limit
+
     def numbers(self, span: Span, limit: int, order: str = NEWEST_FIRST) -> list[int]:
         """Return the numbers of the first entries that match."""
         sql, params = self._union(span, limit, order)
@@ -80,6 +99,8 @@ class Bounded:
 
     def count(self, span: Span, limit: int) -> int:
         """Return how many entries match of those that are looked at, up to a limit."""
+        if self._at_least >= limit:
+            return limit
         sql, params = self._union(span, limit, NEWEST_FIRST)
         if not sql:
             return 0
@@ -126,16 +147,29 @@ class Bounded:
 
         The inner query has the name of the table, so that Django's own condition holds for it.
         """
-        looked_at = self._ordered(lookup, span, order).values(*_LIGHT)[: self.looks_at]
-        inner, params = self._compiled(looked_at)
+        inner, params = self._looked_at(lookup, span, order)
         query = self.matching.query
         where, conditions = query.get_compiler(self._using).compile(query.where)
         sql = f"SELECT seq FROM ({inner}) AS sync_log WHERE {where}"
         return f"{sql} ORDER BY seq {_direction(order)} LIMIT {limit}", [*params, *conditions]
 
+    def _looked_at(self, lookup: Q, span: Span, order: str) -> tuple[str, list[Any]]:
+        ordered = self._ordered(lookup, span, order)
+        if not self._is_small_table:
+            return self._compiled(ordered.values(*_LIGHT)[: self.looks_at])
+        # Sorted by what the index has, and only so many are read.
+        picked, params = self._compiled(ordered.values("seq")[: self.looks_at])
+        sql, _ = self._compiled(self.log.order_by().values(*_LIGHT))
+        return f"{sql} AND seq IN (SELECT seq FROM ({picked}) AS picked)", params
+
     def _ordered(self, lookup: Q, span: Span, order: str) -> SyncLogQuerySet:
         found = self.log.filter(lookup, seq__gt=span.after, seq__lte=span.upto)
-        return found.order_by(order)
+        if not self._is_small_table:
+            return found.order_by(order)
+        # Not by the number itself: a database would walk the log in its order, and wait to meet
+        # the few of them.
+        number = ExpressionWrapper(F("seq") + 0, BigIntegerField())
+        return found.order_by(OrderBy(number, descending=order == NEWEST_FIRST))
 
     def _compiled(self, queryset: Any) -> tuple[str, list[Any]]:
         sql, params = queryset.query.get_compiler(self._using).as_sql()

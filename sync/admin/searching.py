@@ -129,12 +129,12 @@ class Search:
             return [_filled("actor_id", self.actor), _filled("actor", self.actor)]
         if self.q:
             return _anywhere(self.q, tables)
-        return [Q(table=table) for table in tables] if self.table else []
+        return []
 
     @property
     def is_lookup_alone(self) -> bool:
         """Whether the lookups find what is searched for, and nothing else; the times aside."""
-        return self.filters in ({"table"}, {"record"}, {"table", "record"})
+        return self.filters in ({"record"}, {"table", "record"})
 
     @property
     def filters(self) -> set[str]:

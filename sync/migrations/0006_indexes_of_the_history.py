@@ -12,14 +12,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="synclog",
             index=sync.indexes.PartialIndex(
-                fields=["table", "seq"],
-                name="sync_log_of_table",
-                where=models.Q(("seq__isnull", False)),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="synclog",
-            index=sync.indexes.PartialIndex(
                 fields=["transaction", "seq"],
                 name="sync_log_of_commit",
                 where=models.Q(("seq__isnull", False)),

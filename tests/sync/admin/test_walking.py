@@ -82,6 +82,19 @@ def test_the_pages_together_hold_all_that_matches_once_and_in_order(
     assert list(itertools.chain(*forward[::-1])) == expected
 
 
+@pytest.mark.parametrize("few", [1, 10_000])
+@pytest.mark.parametrize("looked_at", [1, 7, 100, 20_000])
+@pytest.mark.parametrize("more", [{}, {"action": "insert"}, {"field": "quantity"}], ids=str)
+def test_a_table_is_read_whole_and_in_order_whether_it_has_few_changes_or_many(
+    history, sync_settings, more, looked_at, few
+):
+    sync_settings(HISTORY_PAGE=4, HISTORY_SEARCH_ROWS=looked_at, HISTORY_COUNT_ROWS=few)
+    search = Search(table="testapp_stock", **more)
+    expected = [one.seq for one in search.entries(TABLES).order_by("-seq")]
+    assert list(itertools.chain(*walked(search))) == expected
+    assert list(itertools.chain(*walked(search, newest_first=False)[::-1])) == expected
+
+
 def test_the_pages_go_on_over_what_was_removed(history, sync_settings):
     sync_settings(HISTORY_PAGE=4, HISTORY_SEARCH_ROWS=3)
     with log_maintenance():

@@ -184,8 +184,8 @@ class Connection(Hearing):
         self.fall_behind()
 
     def be_sure(self, question: int) -> None:
-        """Take the answer to a question for the rights, whatever it was, for the end of a doubt that
-        is older."""
+        """Take the answer to a question for the rights, whatever it was, for the end of an older
+        doubt."""
         if self._doubted is not None and question > self._doubted:
             self._doubted = None
 
@@ -271,8 +271,8 @@ class Connection(Hearing):
             raise
 
     def tell(self, frame: Frame) -> None:
-        """Send a message that is lost where the client does not read, cannot be sent to, or may have
-        lost the right to it."""
+        """Send a message that is lost where the client does not read, cannot be sent to, or may
+        have lost the right to it."""
         if self.behind or self._doubted is not None or (self.is_held and self.is_full):
             return
         try:

@@ -64,8 +64,8 @@ async def test_each_costs_no_more_than_the_limit_and_is_caught_up_when_it_reads_
         await off_loop(write_much, tasks[0])
         await has_all(readers)
         grown = resident(hub.pid) - before
-        # A frame is never cut, nor is the one that exceeds the limit; and what readers had unsent for
-        # a moment stays with the process. Without a limit it were three times as much.
+        # A frame is never cut, nor the one that exceeds the limit; and what readers had unsent for
+        # a moment stays with the process. Without a limit it were thrice as much.
         assert grown < (STALLED * 2 + READING) * (LIMIT + NOTES)
         for client in stalled:
             await off_loop(client.read_until, lambda client: client.cursor == readers[0].cursor)

@@ -37,7 +37,7 @@ def of_change(entry: SyncLog) -> list[Line]:
     recorded = _("%(when)s by %(who)s (%(source)s)") % {
         "when": moment(entry.recorded_at),
         "who": who,
-        "source": entry.source,
+        "source": entry.get_source_display(),
     }
     parts = [recorded]
     if entry.client_id:

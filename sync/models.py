@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sync import codec
-from sync.context import SOURCES
 from sync.errors import AppendOnlyError
 from sync.exact_text import ExactCharField
 from sync.indexes import PartialIndex
+from sync.source_names import SOURCE_NAMES
 
 MOVED: Final = "moved"
 """The cause of a delete entry for an audience that the record has left."""
@@ -128,7 +128,7 @@ class SyncLog(models.Model):
     transaction = models.UUIDField(_("transaction"))
     actor_id = models.CharField(_("actor id"), max_length=255, blank=True, default="")
     actor = models.CharField(_("actor"), max_length=255, blank=True, default="")
-    source = models.CharField(_("source"), max_length=16, choices=[(s, s) for s in SOURCES])
+    source = models.CharField(_("source"), max_length=16, choices=[*SOURCE_NAMES.items()])
     client_id = ExactCharField(_("client"), max_length=64, blank=True, default="")
     request_id = models.CharField(_("request"), max_length=64, blank=True, default="")
     reason = models.CharField(_("reason"), max_length=255, blank=True, default="")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -88,7 +88,7 @@ def _parts(bar: Bar, tallest: int) -> Iterator[Part]:
 
 
 def _title(strip: Strip) -> str:
-    count = {"count": f"{strip.total:,}"}
+    count = {"count": number_format(strip.total, force_grouping=True)}
     if strip.is_estimate:
         return ngettext("About %(count)s change", "About %(count)s changes", strip.total) % count
     return ngettext("%(count)s change", "%(count)s changes", strip.total) % count
@@ -99,9 +99,9 @@ def _text(bar: Bar, strip: Strip) -> str:
     given = {
         "since": _moment(bar.since, strip.step),
         "until": _moment(bar.until, strip.step),
-        "inserts": f"{bar.counts[SyncLog.Action.INSERT]:,}",
-        "updates": f"{bar.counts[SyncLog.Action.UPDATE]:,}",
-        "deletes": f"{bar.counts[SyncLog.Action.DELETE]:,}",
+        "inserts": number_format(bar.counts[SyncLog.Action.INSERT], force_grouping=True),
+        "updates": number_format(bar.counts[SyncLog.Action.UPDATE], force_grouping=True),
+        "deletes": number_format(bar.counts[SyncLog.Action.DELETE], force_grouping=True),
     }
     if strip.is_estimate:
         return (

@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from sync import health
 from sync.admin.health_sections import Fact, Section
@@ -47,7 +48,11 @@ def _places(its_head: LogHead) -> Iterator[Fact]:
         number_format(its_head.seq, force_grouping=True),
         _("The newest change was published on %(moment)s.") % {"moment": moment},
     )
-    yield Fact(_("History"), its_head.epoch, _("Another name means that clients start anew."))
+    yield Fact(
+        pgettext("of the log", "History"),
+        its_head.epoch,
+        _("Another name means that clients start anew."),
+    )
     yield Fact(
         _("Horizon"),
         number_format(its_head.horizon, force_grouping=True),

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from sync.admin.addresses import page_url
 from sync.admin.admin_messages import admin_messages
@@ -59,7 +60,7 @@ def record_page(
     own = [row.entry.seq for row in rows if row.entry is not None and row.is_own]
     context = {
         **subject_context(request, log_admin, subject),
-        "title": _("Change history: %s") % subject.label.text,
+        "title": pgettext("of a record", "Change history: %s") % subject.label.text,
         "rows": rows,
         "newest": own[0] if own else None,
         "second": own[1] if len(own) > 1 else None,

@@ -11,9 +11,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from sync.context import MAX_ID_LENGTH, MAX_TEXT_LENGTH, SOURCES
+from sync.context import MAX_ID_LENGTH, MAX_TEXT_LENGTH
 from sync.models import SyncLog
 from sync.registry import MAX_AUDIENCE_LENGTH, registry
+from sync.source_names import SOURCE_NAMES
 
 PERIODS: Final = {
     "15m": datetime.timedelta(minutes=15),
@@ -77,7 +78,7 @@ class SearchForm(forms.Form):
         required=False,
     )
     source = forms.ChoiceField(
-        label=_("Source"), choices=[_ANY, *((one, one) for one in SOURCES)], required=False
+        label=_("Source"), choices=[_ANY, *SOURCE_NAMES.items()], required=False
     )
     audience = forms.CharField(label=_("Audience"), max_length=MAX_AUDIENCE_LENGTH, required=False)
     # Exactly as it is: a key may begin or end with a space.

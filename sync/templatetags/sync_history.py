@@ -8,11 +8,13 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 register = template.Library()
 
 TAIL = 6
+MILLION = 10**6
+BILLION = 10**9
 
 
 @register.filter
@@ -37,9 +39,12 @@ def grouped(number: int) -> str:
 @register.filter
 def rough(number: int) -> str:
     """Write a large number with three figures."""
-    for size, text in ((10**9, _("%(number)s billion")), (10**6, _("%(number)s million"))):
-        if number >= size:
-            return text % {"number": number_format(number / size, decimal_pos=1)}
+    if number >= BILLION:
+        text = ngettext("%(number)s billion", "%(number)s billion", number // BILLION)
+        return text % {"number": number_format(number / BILLION, decimal_pos=1)}
+    if number >= MILLION:
+        text = ngettext("%(number)s million", "%(number)s million", number // MILLION)
+        return text % {"number": number_format(number / MILLION, decimal_pos=1)}
     return grouped(number)
 
 

@@ -67,7 +67,7 @@ def feed(
         "list_url": page_url(log_admin, "changelist"),
         "first": _address(log_admin, search),
         "size": walk.span.size,
-        "count": walk.count() if is_first and _is_counted(search, walk) else None,
+        "count": walk.count(page) if is_first and _is_counted(search, walk) else None,
         "chart": chart(strip(search, walk.bounded, last), search),
         "live": _live(request, log_admin, search, last),
         "tools": tools(request, log_admin, search),

@@ -57,8 +57,11 @@ class Walk:
         """Return the newest page of what is newer than a number."""
         return self._page(self.span.within(after, None), NEWEST_FIRST)
 
-    def count(self) -> Count:
-        """Return how many entries there are, as far as may be looked."""
+    def count(self, newest: Page) -> Count:
+        """Return how many entries there are, as far as may be looked; `newest` is the first page,
+        which may hold all of them."""
+        if not newest.has_more:
+            return Count(len(newest.entries), is_all=newest.unseen is None)
         limit = conf().HISTORY_COUNT_ROWS
         number = self.bounded.count(self.span, limit + 1)
         if number > limit:

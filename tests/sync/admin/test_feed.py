@@ -286,7 +286,7 @@ def test_a_search_says_how_far_it_has_come_and_goes_on_from_there(admin_client, 
 
 
 def test_counting_ends_where_nobody_reads_on(admin_client, sync_settings):
-    sync_settings(HISTORY_COUNT_ROWS=4)
+    sync_settings(HISTORY_COUNT_ROWS=4, HISTORY_PAGE=2)
     many(6)
     assert "About 6 changes" in page_of(admin_client)
     assert "4+ changes" in page_of(admin_client, {"table": "testapp_stock"})

@@ -51,6 +51,11 @@ SEARCHES = [
 ]  # fmt: skip
 
 
+def counted(search, tables=TABLES):
+    walk = Walk(search, tables, 99)
+    return walk.count(walk.older())
+
+
 def walked(search, newest_first=True, tables=TABLES):
     """Return the numbers on all pages, one list a page."""
     walk = Walk(search, tables, published()[-1].seq)
@@ -121,21 +126,23 @@ def test_what_may_not_be_seen_is_on_no_page(history):
         assert walked(Search(**search), tables=()) == [[]]
     for table in ({"table": "testapp_owner"}, {"table": "testapp_owner", "record": "1"}):
         assert walked(Search(**table), tables=("testapp_stock",)) == [[]]
-        assert Walk(Search(**table), ("testapp_stock",), 99).count().number == 0
+        assert counted(Search(**table), ("testapp_stock",)).number == 0
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
-def test_all_that_is_found_is_counted(history, search):
+@pytest.mark.parametrize("page", [1, 50])
+def test_all_that_is_found_is_counted(history, sync_settings, search, page):
+    sync_settings(HISTORY_PAGE=page)
     search = Search(**search)
-    count = Walk(search, TABLES, 99).count()
+    count = counted(search)
     assert (count.number, count.is_all) == (search.entries(TABLES).count(), True)
 
 
 def test_counting_ends_at_its_limit_and_where_looking_ends(history, sync_settings):
-    sync_settings(HISTORY_COUNT_ROWS=10, HISTORY_SEARCH_ROWS=30)
-    count = Walk(Search(table="testapp_stock"), TABLES, 99).count()
+    sync_settings(HISTORY_PAGE=1, HISTORY_COUNT_ROWS=10, HISTORY_SEARCH_ROWS=30)
+    count = counted(Search(table="testapp_stock"))
     assert (count.number, count.is_all, count.is_capped) == (10, False, True)
-    count = Walk(Search(action="delete"), TABLES, 99).count()
+    count = counted(Search(action="delete"))
     assert (count.is_all, count.is_capped) == (False, False)
     assert count.number < Search(action="delete").entries(TABLES).count()
 

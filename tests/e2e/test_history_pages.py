@@ -24,13 +24,13 @@ NO_SCRIPTS = Look(has_scripts=False)
 
 SETTINGS = {
     "ROOT_URLCONF": "tests.support.component_urls",
-    "MIDDLEWARE": ["django.middleware.locale.LocaleMiddleware"],
+    "LANGUAGES": [("ar", "Arabic")],
 }
 
 
 @pytest.fixture(scope="module")
 def hub_options():
-    """Serve in the language that a browser asks for."""
+    """Serve in a language from right to left, too, where a browser asks for it."""
     return varied(**SETTINGS)
 
 

@@ -25,7 +25,6 @@ if VARIABLE in os.environ:
 
     INSTALLED_APPS = [os.environ[VARIABLE], *usual.INSTALLED_APPS]
     MIDDLEWARE = [name for name in usual.MIDDLEWARE if name != POLICY]
-    MIDDLEWARE.append("django.middleware.locale.LocaleMiddleware")
     ROOT_URLCONF = "tests.support.component_urls"
     # The theme's own default loads a font from another host.
     JAZZMIN_SETTINGS = {"use_google_fonts_cdn": False}

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
@@ -72,7 +71,7 @@ def feed_rows(
             changes=changes(entry, before.get(entry.pk)),
             age=age(entry.recorded_at, now),
             url=page_url(log_admin, "change", entry.pk),
-            transaction_url=_transaction_url(log_admin, entry),
+            transaction_url=page_url(log_admin, "transaction", entry.seq),
             together_url=page_url(log_admin, "together", entry.seq),
             narrowed=_narrowed(search, entry),
         )
@@ -103,11 +102,3 @@ def _narrowed(search: Search, entry: SyncLog) -> dict[str, str]:
         "source": entry.source,
     }
     return {name: search.narrowed(**{name: value}).query_string() for name, value in values.items()}
-
-
-def _transaction_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:
-    try:
-        return page_url(log_admin, "transaction", entry.seq)
-    except NoReverseMatch:
-        search = Search(transaction=str(entry.transaction))
-        return f"{page_url(log_admin, 'changelist')}?{search.query_string()}"

@@ -136,21 +136,20 @@ def _to_write(stored: Rows, present: Rows, *, everything: bool) -> Rows:
 async def _safely(write: Callable[..., None], *args: Any) -> bool:
     """Store what changed; presence that cannot be stored is no reason to end anything."""
     writing = asyncio.ensure_future(in_database(write, *args))
+    writing.add_done_callback(_tell_of_failure)  # also where nobody waits for it any more
     try:
         await asyncio.wait([writing])
     except asyncio.CancelledError:
         # Its thread goes on: what it writes after the rows were removed would stay.
         await asyncio.wait([writing])
-        _has_succeeded(writing)
         raise
-    return _has_succeeded(writing)
+    return writing.exception() is None
 
 
-def _has_succeeded(writing: asyncio.Future[None]) -> bool:
-    if (error := writing.exception()) is None:
-        return True
-    logger.warning("Presence could not be stored: %s", error)
-    return False
+def _tell_of_failure(writing: asyncio.Future[None]) -> None:
+    error = None if writing.cancelled() else writing.exception()
+    if error is not None:
+        logger.warning("Presence could not be stored: %s", error)
 
 
 def _store_all(left: Sequence[Departure], *presence: Any) -> None:

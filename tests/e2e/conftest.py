@@ -13,7 +13,7 @@ from django.test import TransactionTestCase
 
 from hubproject.models import Project, Task
 from tests.support.admin import AdminSession
-from tests.support.emptying import empty_quickly
+from tests.support.emptying import empty_quickly, lasting_rows
 from tests.support.history_pages import page_names, path_of
 from tests.support.history_story import tell_story
 from tests.support.hub import Hub
@@ -59,11 +59,13 @@ def tasks(project: Project) -> list[Task]:
 
 @pytest.fixture(scope="module")
 def told(django_db_setup: None, django_db_blocker: Any) -> Iterator[Told]:
-    """A history, told once for all tests of a module, which are marked `django_db`."""
-    with django_db_blocker.unblock():
+    """A history, told once for all tests of a module. They are marked as transactional: within a
+    transaction of a test's own the hub could write nothing on SQLite."""
+    with django_db_blocker.unblock(), lasting_rows():
         user = User.objects.create_superuser("grace")
         story = tell_story(user)
         yield Told({name: path_of(name, story) for name in page_names()}, session_of(user))
+    with django_db_blocker.unblock():
         empty_quickly(TransactionTestCase)
 
 

@@ -8,7 +8,10 @@ from tests.support.history_pages import page_names
 from tests.support.themed import THEMES, themed
 from tests.support.watched_page import Look
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.django_db(transaction=True),
+]
 
 DARK = (("adminTheme", '"dark"'), ("jazzmin-theme-mode", "dark"))
 LOOKS = {"light": Look(), "dark": Look(chosen=DARK)}

@@ -7,7 +7,8 @@ takes longer than most tests do.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from django.core.management import call_command
@@ -26,9 +27,24 @@ _kept: dict[str, list[int]] = {}
 _flush = BaseDatabaseOperations.execute_sql_flush
 
 
+_lasting: list[bool] = []
+
+
+@contextmanager
+def lasting_rows() -> Iterator[None]:
+    """Keep the rows from being emptied between the tests of a block, which share them."""
+    _lasting.append(True)
+    try:
+        yield
+    finally:
+        _lasting.pop()
+
+
 def empty_quickly(test_case: Any) -> None:
     """Empty the tables that hold rows; the first time, and where a test has changed what is kept,
     as Django does it."""
+    if _lasting:
+        return
     for alias in test_case._databases_names(include_mirrors=False):
         connection = connections[alias]
         if _counts(connection) != _kept.get(alias):

@@ -61,6 +61,6 @@ def test_a_form_to_remove_values_is_told_the_record_and_the_fields():
 
 def test_the_links_are_a_list_of_the_admin_and_nothing_where_there_are_none():
     page = render_to_string("admin/sync/tools.html", {"tools": links("q=%22%3E", "view", "export")})
-    assert page.count("<li>") == 2 and '<ul class="object-tools">' in page
+    assert page.count("<li>") == 2 and '<ul class="hub-bar hub-tools">' in page
     assert 'href="/admin/sync/synclog/export/?q=%22%3E&amp;format=csv"' in page
     assert render_to_string("admin/sync/tools.html", {"tools": []}).strip() == ""

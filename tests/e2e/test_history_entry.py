@@ -120,7 +120,7 @@ async def test_one_goes_from_change_to_change_and_to_the_transaction(open_admin)
     async with open_admin(path) as page:
         await page.get_by_role("link", name="Next change of this record").click()
         await page.get_by_text("Countess was changed").first.wait_for()
-        await page.get_by_role("link", name="Whole transaction").click()
+        await page.get_by_role("link", name="Whole transaction", exact=True).click()
         assert await page.locator(".hub-transaction article").count() == 2
         await page.locator(".hub-transaction summary").click()
         assert await page.get_by_role("cell", name="Ada").first.is_visible()

@@ -18,8 +18,8 @@ from django.db.backends.signals import connection_created
 
 STATEMENT, TRIGGER = "HUB_TEST_CRASH_AFTER", "HUB_TEST_CRASH_IF"
 
-NUMBERED = r"^UPDATE sync_log SET seq"
-HEAD_MOVED = r'^UPDATE "sync_log_head" SET "epoch"'
+NUMBERED = r"UPDATE sync_log SET seq"
+HEAD_MOVED = r'^UPDATE "sync_log_head" SET "seq"'
 BEFORE_FAN_OUT = r'FROM "sync_log" WHERE \("sync_log"\."seq" >= .*ORDER BY "sync_log"\."seq"'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.history_pages import page_names
+from tests.support.history_pages import COMPONENTS, page_names
 from tests.support.varied import varied
 from tests.support.watched_page import Look
 
@@ -17,11 +17,12 @@ LIGHT, DARK = Look(), Look(scheme="dark")
 LOOKS = {
     "light": LIGHT,
     "dark, as the browser asks": DARK,
-    "dark, as chosen in the admin": Look(chosen=(("theme", "dark"),)),
-    "light, as chosen in the admin": Look(scheme="dark", chosen=(("theme", "light"),)),
     "on a telephone": Look(width=360),
-    "from right to left": Look(language="ar"),
     "from right to left on a telephone": Look(language="ar", width=360),
+}
+CHOSEN = {
+    "dark": Look(chosen=(("theme", "dark"),)),
+    "light": Look(scheme="dark", chosen=(("theme", "light"),)),
 }
 NO_SCRIPTS = Look(has_scripts=False)
 
@@ -46,11 +47,18 @@ async def test_a_page_is_for_everybody(admin, paths, name, look):
         await page.is_accessible()
 
 
-@pytest.mark.parametrize("name", page_names())
-async def test_a_page_is_read_from_right_to_left(admin, paths, name):
-    async with admin.page(LOOKS["from right to left"]) as page:
-        await page.open(paths[name])
+@pytest.mark.parametrize("look", CHOSEN.values(), ids=CHOSEN)
+async def test_a_page_is_as_light_as_was_chosen_in_the_admin(admin, paths, look):
+    async with admin.page(look) as page:
+        await page.open(paths[COMPONENTS])
+        await page.is_accessible()
+
+
+async def test_a_page_is_read_from_right_to_left(admin, paths):
+    async with admin.page(Look(language="ar")) as page:
+        await page.open(paths[COMPONENTS])
         assert await page.page.locator("html").get_attribute("dir") == "rtl"
+        await page.fits()
 
 
 @pytest.mark.parametrize("name", page_names())

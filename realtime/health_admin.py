@@ -23,14 +23,11 @@ from realtime.conf import conf
 from realtime.lagging import Lag, lags
 from realtime.layer import shared_layer
 from realtime.models import Client, Device, Presence
-from realtime.presence import alive_rows
+from realtime.presence import client_rows, clients_away, place_in
 from realtime.relay import local_relays
-from realtime.watching import HISTORY
 from sync.admin.health_sections import Fact, Link, Section
 from sync.admin.spans import span
 from sync.conf import conf as sync_conf
-from sync.cursor import Position
-from sync.errors import InvalidCursor
 from sync.locking import head
 
 MOST_RELAYS: Final = 100
@@ -111,14 +108,8 @@ class _Place(NamedTuple):
     sent: str
 
     def seq(self, epoch: str) -> int | None:
-        for cursor in (self.acknowledged, self.sent):
-            try:
-                position = Position.parse(cursor)
-            except InvalidCursor:
-                continue
-            if position.epoch == epoch:
-                return position.seq
-        return None
+        acknowledged = place_in(epoch, self.acknowledged)
+        return place_in(epoch, self.sent) if acknowledged is None else acknowledged
 
 
 def _clients() -> Section:
@@ -139,7 +130,7 @@ def _clients() -> Section:
 
 
 def _connected() -> list[_Place]:
-    rows = alive_rows().exclude(asked=[HISTORY]).order_by("-connected_at")
+    rows = client_rows().order_by("-connected_at")
     names = ("client_id", "acknowledged", "stopped", "reached")
     return [
         _Place(client_id, acknowledged, stopped or reached)
@@ -148,10 +139,8 @@ def _connected() -> list[_Place]:
 
 
 def _away() -> list[_Place]:
-    connected = alive_rows().values("client_id")
-    rows = Client.objects.exclude(client_id__in=connected).order_by("-last_seen_at")
     names = ("client_id", "acknowledged", "handed")
-    return [_Place(*row) for row in rows.values_list(*names)[:MOST_CLIENTS]]
+    return [_Place(*row) for row in clients_away().values_list(*names)[:MOST_CLIENTS]]
 
 
 def _slowest(places: Sequence[_Place], epoch: str) -> _Place | None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from realtime.models import Client, Device, Presence, Right
-from realtime.presence import alive_rows
+from realtime.presence import client_rows, clients_away
+from realtime.standings import Standing, standing_of
 from realtime.users import users_by_id
-from realtime.watching import HISTORY
 from sync.admin.passed import Passed
 from sync.conf import conf as sync_conf
-from sync.cursor import Position
-from sync.errors import InvalidCursor
 from sync.locking import head
 from sync.models import SyncLog
 
@@ -26,40 +23,35 @@ MOST: Final = 1000
 """Connections that are looked at, the newest, and clients that have left, those seen last."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of a client: where it stands, and what it hears. Places are numbers of the
-    present log."""
+class _Known(NamedTuple):
+    """What is kept of a client, and where it stands by that."""
 
     row: Presence | Client
-    is_here: bool
-    acknowledged: int | None
-    sent: int | None
-    joined: int | None
-    is_whole: bool
-    """Whether it was sent everything before it came as well."""
+    standing: Standing
 
     @property
     def place(self) -> int:
         """How far it has come, to put those that lag first."""
-        return max(self.acknowledged or 0, self.sent or 0)
+        one = self.standing
+        return max(one.acknowledged or 0, one.handed or 0, one.sent or 0)
 
     def hears(self, entry: SyncLog) -> bool:
         """Tell whether its credential is good for the entry, and the client asked for it."""
-        wanted = ((self.row.tables, entry.table), *((one, entry.audience) for one in self._of))
+        one, audience = self.standing, entry.audience
+        wanted = ((one.tables, entry.table), (one.asked, audience), (one.granted, audience))
         return all(names is None or name in names for names, name in wanted)
 
-    @property
-    def _of(self) -> tuple[Any, Any]:
-        return self.row.asked, self.row.granted
-
     def has_acknowledged(self, seq: int) -> bool:
-        return self.acknowledged is not None and self.acknowledged >= seq
+        return (self.standing.acknowledged or 0) >= seq
+
+    def was_handed(self, seq: int) -> bool:
+        """Tell whether it has been served as far, with or without what was before it came."""
+        return (self.standing.handed or 0) >= seq
 
     def was_sent(self, seq: int) -> bool:
-        if self.sent is None or self.sent < seq:
-            return False
-        return self.is_whole or (self.joined is not None and self.joined < seq)
+        joined = self.standing.joined
+        was_live = joined is not None and joined < seq and self.was_handed(seq)
+        return was_live or (self.standing.sent or 0) >= seq
 
 
 def passed_clients(request: HttpRequest, entry: SyncLog) -> Iterator[Passed]:
@@ -92,31 +84,12 @@ def _visible(request: HttpRequest, epoch: str) -> list[_Known]:
     """Return the clients that somebody may see: connections, and clients that have left."""
     found: list[_Known] = []
     if request.user.has_perm("realtime.view_presence"):
-        rows = alive_rows().exclude(asked=[HISTORY]).order_by("-connected_at")
-        found += [_connected(row, epoch) for row in rows[:MOST]]
+        rows = client_rows().order_by("-connected_at")
+        found += [_Known(row, standing_of(None, row, epoch)) for row in rows[:MOST]]
     if request.user.has_perm("realtime.view_client"):
-        gone = Client.objects.exclude(client_id__in=alive_rows().values("client_id"))
-        found += [_left(row, epoch) for row in gone.order_by("-last_seen_at")[:MOST]]
+        gone = clients_away()[:MOST]
+        found += [_Known(client, standing_of(client, None, epoch)) for client in gone]
     return found
-
-
-def _connected(row: Presence, epoch: str) -> _Known:
-    sent = _number(row.stopped or row.reached, epoch)
-    acknowledged, joined = _number(row.acknowledged, epoch), _number(row.joined, epoch)
-    return _Known(row, True, acknowledged, sent, joined, row.caught_up)
-
-
-def _left(row: Client, epoch: str) -> _Known:
-    acknowledged, sent = _number(row.acknowledged, epoch), _number(row.sent, epoch)
-    return _Known(row, False, acknowledged, sent, None, True)
-
-
-def _number(cursor: str, epoch: str) -> int | None:
-    try:
-        position = Position.parse(cursor)
-    except InvalidCursor:
-        return None
-    return position.seq if position.epoch == epoch else None
 
 
 def _holders(audience: str, user_ids: Collection[str]) -> set[str]:
@@ -141,15 +114,15 @@ def _state(one: _Known, seq: int) -> str:
         return _("acknowledged")
     if one.was_sent(seq):
         return _("sent, not acknowledged")
-    if not one.is_here:
+    if not one.standing.is_connected:
         return _("has left, will be told when it comes back")
-    if one.sent is not None and one.sent >= seq:
+    if one.was_handed(seq):
         return _("came later, has not asked for what was before")
     return _("not yet")
 
 
 def _url(request: HttpRequest, one: _Known) -> str:
-    name = "admin:realtime_presence_change" if one.is_here else "admin:realtime_client_change"
+    name = f"admin:realtime_{one.row._meta.model_name}_change"
     site = getattr(request, "current_app", None)
     try:
         return reverse(name, args=[one.row.pk], current_app=site)

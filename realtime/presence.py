@@ -19,7 +19,7 @@ from sync.models import LogHead
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from realtime.models import Presence
+    from realtime.models import Client, Presence
 
 _FIELDS: Final = (
     *("client_id", "user_id", "device_id", "address", "app_version", "platform"),
@@ -63,8 +63,7 @@ def connections() -> list[ConnectionInfo]:
 def client_count() -> int:
     """Return how many different clients are connected to all processes; pages that watch the
     history are none."""
-    clients = alive_rows().exclude(asked=[HISTORY])
-    return clients.values("client_id").distinct().count()
+    return client_rows().values("client_id").distinct().count()
 
 
 def alive_rows() -> QuerySet[Presence]:
@@ -73,6 +72,19 @@ def alive_rows() -> QuerySet[Presence]:
 
     since = timezone.now() - datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT)
     return Presence.objects.filter(seen_at__gte=since)
+
+
+def client_rows() -> QuerySet[Presence]:
+    """Return those of `alive_rows` that are clients': all but the pages that watch the history."""
+    return alive_rows().exclude(asked=[HISTORY])
+
+
+def clients_away() -> QuerySet[Client]:
+    """Return the clients that have left and are not connected, those seen last first."""
+    from realtime.models import Client
+
+    connected = alive_rows().values("client_id")
+    return Client.objects.exclude(client_id__in=connected).order_by("-last_seen_at")
 
 
 def end_of_log() -> Position | None:
@@ -84,10 +96,15 @@ def end_of_log() -> Position | None:
 def lag(acknowledged: str, end: Position | None) -> int | None:
     """Return how many changes lie between what a client acknowledged and the end of the log; None
     where it acknowledged nothing, or a place in another history."""
-    if not acknowledged or end is None:
-        return None
+    place = None if end is None else place_in(end.epoch, acknowledged)
+    return None if end is None or place is None else max(0, end.seq - place)
+
+
+def place_in(epoch: str, cursor: str) -> int | None:
+    """Return the number in the log of an epoch that a cursor stands for; None where it is empty, or
+    of another log."""
     try:
-        position = Position.parse(acknowledged)
+        position = Position.parse(cursor)
     except InvalidCursor:
         return None
-    return max(0, end.seq - position.seq) if position.epoch == end.epoch else None
+    return position.seq if position.epoch == epoch else None

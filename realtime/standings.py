@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
@@ -14,8 +14,8 @@ from django.utils import timezone
 from realtime.conf import conf
 from realtime.errors import UnknownClient
 from realtime.models import Client, Device, Presence
-from sync.cursor import Position
-from sync.errors import InvalidCursor
+from realtime.presence import place_in
+from realtime.users import users_by_id
 
 MOST: Final = 20
 """Clients of one user or device that are looked at, those seen last."""
@@ -102,11 +102,11 @@ def _of(of_clients: Q, of_presence: Q, epoch: str) -> list[Standing]:
     open_ones = {row.client_id: row for row in sorted(rows, key=lambda row: row.connected_at)}
     told_by = [open_ones.get(key) or clients[key] for key in clients.keys() | open_ones]
     users = {str(row.user_id): row.user for row in clients.values()}
-    users |= _users({str(row.user_id) for row in told_by} - users.keys())
+    users |= users_by_id({str(row.user_id) for row in told_by} - users.keys())
     devices = Device.objects.in_bulk({row.device_id for row in told_by} - {None})
     return [
         dataclasses.replace(
-            _standing(clients.get(row.client_id), open_ones.get(row.client_id), epoch),
+            standing_of(clients.get(row.client_id), open_ones.get(row.client_id), epoch),
             user=users[str(row.user_id)],
             device=devices.get(row.device_id),
         )
@@ -115,12 +115,14 @@ def _of(of_clients: Q, of_presence: Q, epoch: str) -> list[Standing]:
     ]
 
 
-def _standing(client: Client | None, row: Presence | None, epoch: str) -> Standing:
+def standing_of(client: Client | None, row: Presence | None, epoch: str) -> Standing:
+    """Return how far a client has come, by what is kept of it and by its connection, of which one
+    may be missing; its user and its device are not looked up."""
     if row is None:
         assert client is not None, "one of the two was found"
         return _last_standing(client, epoch)
     last = Client() if client is None else client
-    handed = _number(row.stopped or row.reached, epoch)
+    handed = place_in(epoch, row.stopped or row.reached)
     since = timezone.now() - datetime.timedelta(seconds=conf().PRESENCE_TIMEOUT)
     return Standing(
         user=None,
@@ -129,10 +131,10 @@ def _standing(client: Client | None, row: Presence | None, epoch: str) -> Standi
         seen_at=row.seen_at,
         is_connected=row.seen_at >= since,
         is_reading=not row.behind,
-        joined=_number(row.joined, epoch),
+        joined=place_in(epoch, row.joined),
         handed=handed,
-        sent=handed if row.caught_up else _number(last.sent, epoch),
-        acknowledged=_number(row.acknowledged or last.acknowledged, epoch),
+        sent=handed if row.caught_up else place_in(epoch, last.sent),
+        acknowledged=place_in(epoch, row.acknowledged or last.acknowledged),
         tables=row.tables,
         asked=row.asked,
         granted=row.granted,
@@ -145,28 +147,14 @@ def _last_standing(client: Client, epoch: str) -> Standing:
         client_id=client.client_id,
         connected_at=client.connected_at,
         seen_at=client.last_seen_at,
-        joined=_number(client.joined, epoch),
-        handed=_number(client.handed, epoch),
-        sent=_number(client.sent, epoch),
-        acknowledged=_number(client.acknowledged, epoch),
+        joined=place_in(epoch, client.joined),
+        handed=place_in(epoch, client.handed),
+        sent=place_in(epoch, client.sent),
+        acknowledged=place_in(epoch, client.acknowledged),
         tables=client.tables,
         asked=client.asked,
         granted=client.granted,
     )
-
-
-def _number(cursor: str, epoch: str) -> int | None:
-    """Return the place in the present log that a cursor stands for; of another log it has none."""
-    try:
-        position = Position.parse(cursor)
-    except InvalidCursor:
-        return None
-    return position.seq if position.epoch == epoch else None
-
-
-def _users(keys: Collection[str]) -> dict[str, Any]:
-    found = get_user_model()._base_manager.filter(pk__in=keys) if keys else ()
-    return {str(user.pk): user for user in found}
 
 
 def _seen(one: Standing) -> tuple[bool, float]:

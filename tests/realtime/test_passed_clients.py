@@ -71,6 +71,7 @@ def test_each_client_is_as_far_as_it_is_known_to_be(ask, ada, log):
     here(ada, "stopped", joined=before, reached=after, stopped=before)
     Client.objects.create(client_id="left before", user=ada, acknowledged=before)
     Client.objects.create(client_id="left after", user=ada, acknowledged=after)
+    Client.objects.create(client_id="was there", user=ada, joined=before, handed=after)
     assert states(ask()) == {
         "acknowledged": ("acknowledged", True),
         "sent": ("sent, not acknowledged", False),
@@ -79,6 +80,7 @@ def test_each_client_is_as_far_as_it_is_known_to_be(ask, ada, log):
         "stopped": ("not yet", False),
         "left before": ("has left, will be told when it comes back", False),
         "left after": ("acknowledged", True),
+        "was there": ("sent, not acknowledged", False),
     }
 
 

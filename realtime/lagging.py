@@ -20,29 +20,26 @@ class Lag:
 
     changes: int
     time: datetime.timedelta
-    is_acknowledged: bool
-    """Whether it is counted from what the client says it has stored, else from what it was sent."""
 
 
 def lags(clients: Sequence[tuple[str, str]]) -> list[Lag | None]:
-    """Return the lag of each client, given by the cursors that it acknowledged and was sent; None
-    where neither is a place in the present log.
+    """Return the lag of each client, given by the cursors that it acknowledged and was sent: from
+    the first of these that is a place in the present log, None where neither is.
 
     Two queries, whatever their number up to a hundred.
     """
     end, now = end_of_log(), timezone.now()
     if end is None:
         return [None] * len(clients)
-    counted = [(lag(acknowledged, end), lag(sent, end)) for acknowledged, sent in clients]
-    places = [end.seq - changes for pair in counted for changes in pair if changes]
+    counted = [
+        lag(sent, end) if (stored := lag(acknowledged, end)) is None else stored
+        for acknowledged, sent in clients
+    ]
+    places = [end.seq - changes for changes in counted if changes]
     waiting = published_after(sync_conf().DATABASE, places) if places else {}
     return [
         None
-        if (changes := sent if acknowledged is None else acknowledged) is None
-        else Lag(
-            changes,
-            max(now - waiting.get(end.seq - changes, now), datetime.timedelta()),
-            acknowledged is not None,
-        )
-        for acknowledged, sent in counted
+        if changes is None
+        else Lag(changes, max(now - waiting.get(end.seq - changes, now), datetime.timedelta()))
+        for changes in counted
     ]

@@ -7,6 +7,7 @@ may by HTTP, where each row is judged.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -40,7 +41,7 @@ def asking(address: str) -> str:
 
 def to_watch(grant: Grant) -> Grant:
     """Return what a credential grants a page that watches, also when it is looked at again."""
-    return dataclasses.replace(grant, renew=_Again(grant.renew), watches=True)
+    return dataclasses.replace(grant, renew=functools.partial(_again, grant.renew), watches=True)
 
 
 def audiences_of(user: Any) -> frozenset[str]:
@@ -54,9 +55,5 @@ def hint() -> Frame:
     return Frame(encode(Event(event=MOVED, data=None, timestamp=timestamp(None))))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Again:
-    renew: Callable[[], Grant]
-
-    def __call__(self) -> Grant:
-        return to_watch(self.renew())
+def _again(renew: Callable[[], Grant]) -> Grant:
+    return to_watch(renew())

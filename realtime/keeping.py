@@ -60,16 +60,8 @@ async def keep(relay: Relay) -> None:
     forgotten_at = -math.inf
     try:
         while True:
-            due = confirmed_at + conf().PRESENCE_INTERVAL
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await relay.members_changed.wait()
-            relay.members_changed.clear()
-            is_due, began = loop.time() >= due, loop.time()
-            present = await _look(relay)
-            rested_at = loop.time() + REST * (loop.time() - began)
-            after = await _keep_once(relay, stored, present, is_due)
-            del present  # else as much again as is stored is kept until the next look
+            is_due = await _wait(relay, confirmed_at + conf().PRESENCE_INTERVAL)
+            after, rested_at = await _keep_once(relay, stored, is_due)
             if after is None:
                 relay.members_changed.set()
                 await asyncio.sleep(conf().TICK)
@@ -86,6 +78,15 @@ async def keep(relay: Relay) -> None:
         await _safely(leave_all, relay.id, relay.departures.waiting())
 
 
+async def _wait(relay: Relay, due: float) -> bool:
+    """Wait until somebody comes or goes, or all are to be confirmed; tell whether they are."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(due):
+            await relay.members_changed.wait()
+    relay.members_changed.clear()
+    return asyncio.get_running_loop().time() >= due
+
+
 async def _look(relay: Relay) -> Rows:
     """Return what there is to keep of each connection. One that ends meanwhile is found among the
     departures as well, and not found by the next look."""
@@ -99,15 +100,20 @@ async def _look(relay: Relay) -> Rows:
     return present
 
 
-async def _keep_once(relay: Relay, stored: Rows, present: Rows, is_due: bool) -> Rows | None:
-    """Store what there is to store; return what is stored then, or None where that failed."""
+async def _keep_once(relay: Relay, stored: Rows, is_due: bool) -> tuple[Rows | None, float]:
+    """Store what there is to store; return what is stored then, or None where that failed, and when
+    it is time to look again."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    present = await _look(relay)
+    rested_at = loop.time() + REST * (loop.time() - began)
     write = _to_write(stored, present, everything=is_due)
     gone, left = stored.keys() - present.keys(), relay.departures.waiting()
     reached = "" if relay.position is None else relay.position.cursor
     if not await _safely(_store_all, left, relay.id, write, gone, is_due, reached):
-        return None
+        return None, rested_at
     relay.departures.stored(left)
-    return {key: write.get(key) or stored[key] for key in present}
+    return {key: write.get(key) or stored[key] for key in present}, rested_at
 
 
 async def _keep_devices(devices: Devices, stored: Rows) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import dataclasses
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from realtime import hints, keeping, rechecking, watching
@@ -26,25 +25,18 @@ from realtime.departures import Departures
 from realtime.encoding import LiveEvent
 from realtime.fanout import Fanout
 from realtime.frames import Frame
+from realtime.noticed import Noticed
 from realtime.notices import Notices
+from realtime.portions import portions
 from realtime.seen import Seen
 from realtime.waiting import Waiter
 from sync.cursor import Position
-from sync.filling import OVERHEAD
-from sync.models import SyncLog
 from sync.reading import Tail, tail
 
 logger = logging.getLogger(__name__)
 
-PART_BYTES: Final = 256 * 1024
-"""Bytes of changes, about, that are handed to connections before the server may write them: half of
-what one may have unsent (`MAX_UNSENT_BYTES`), so that one that reads does not fall behind by it."""
-
 Message = tuple[Frame, str | None, str | None]
 """What the host sends, the audience and the client it is for."""
-
-MAX_NOTICED: Final = 10_000
-"""Users of whom it is known when their rights were doubted last."""
 
 
 class Relay:
@@ -69,9 +61,7 @@ class Relay:
         self._tasks: list[asyncio.Task[None]] = []
         self._failing = False
         self._notices = Notices()
-        self._noticed: dict[str, int] = {}
-        self._forgotten = 0
-        """The look up to which it is not known any more who was noticed: anybody may have been."""
+        self._noticed = Noticed()
 
     async def __aenter__(self) -> Relay:
         self._users += 1
@@ -126,7 +116,7 @@ class Relay:
 
     def was_noticed(self, user: Any, look: int) -> bool:
         """Tell whether a user's rights may have changed since an earlier look at the log."""
-        return max(self._noticed.get(str(user.pk), 0), self._forgotten) > look
+        return self._noticed.when(str(user.pk)) > look
 
     def leave(self, connection: Connection) -> None:
         """Make a connection hear nothing more; how far it came is kept."""
@@ -188,7 +178,7 @@ class Relay:
         before = self.position
         if read.is_replaced:
             self._start_anew(read.position)
-        for part in () if read.is_replaced else _parts(read):
+        for part in () if read.is_replaced else portions(read):
             events = [LiveEvent(part.position.epoch, entry) for entry in part.entries]
             await self._fanout.deliver(events, part.position)
             await asyncio.sleep(0)  # to let the server write: the clients that read keep up
@@ -215,10 +205,7 @@ class Relay:
 
     def _doubt(self, noticed: set[str]) -> None:
         """Send users' connections to the log, where their rights are looked up for each page."""
-        self._noticed |= dict.fromkeys(noticed, self.looks)
-        if len(self._noticed) > MAX_NOTICED:
-            self._noticed.clear()
-            self._forgotten = self.looks
+        self._noticed.note(noticed, self.looks)
         for connection in list(self.connections):
             identity = connection.identity
             if identity is not None and str(identity.user.pk) in noticed:
@@ -248,19 +235,6 @@ class Relay:
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task in an empty context: it outlives the client whose arrival started it."""
         return self._loop.create_task(coroutine, context=contextvars.Context())
-
-
-def _parts(read: Tail) -> Iterator[Tail]:
-    """Cut what was read into parts that a connection can take at once."""
-    entries: list[SyncLog] = []
-    size = 0
-    for entry in read.entries:
-        entries.append(entry)
-        size += len(entry.data) + OVERHEAD
-        if size > PART_BYTES:
-            yield Tail(entries, Position.of_entry(read.position.epoch, entry), read.end)
-            entries, size = [], 0
-    yield dataclasses.replace(read, entries=entries)
 
 
 _relays: WeakKeyDictionary[asyncio.AbstractEventLoop, Relay] = WeakKeyDictionary()

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 
 from hubproject.models import Project
-from realtime import fanout
+from realtime import fanout, noticed
 from realtime import relay as relay_module
 from realtime.database import for_relay
 from realtime.frames import Frame
@@ -419,10 +419,10 @@ def test_a_relay_goes_with_its_event_loop():
 
 async def test_whom_it_has_noticed_takes_up_no_memory_for_ever(running, monkeypatch):
     """Forgotten, they are doubted: who was not noticed is only looked up once more."""
-    monkeypatch.setattr(relay_module, "MAX_NOTICED", 2)
+    monkeypatch.setattr(noticed, "MOST", 2)
     look = running.looks
     await off_loop(refresh, 1, 2, 3)
     await running.refresh()
-    assert len(running._noticed) <= 2
+    assert len(running._noticed._looks) <= 2
     assert running.was_noticed(SimpleNamespace(pk=1), look)
     assert not running.was_noticed(SimpleNamespace(pk=1), running.looks)

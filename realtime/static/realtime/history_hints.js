@@ -14,6 +14,7 @@ class Hints {
   #socket = null;
   #failures = 0;
   #goodbye = null;
+  #silence = 0; // milliseconds; none before there is a `welcome`
   #timers = { watchdog: 0, heartbeat: 0, comeback: 0 };
 
   constructor(root) {
@@ -55,8 +56,6 @@ class Hints {
       this.#watch(this.#silence);
     }
   }
-
-  #silence = 0;
 
   #welcome(heartbeat) {
     this.#failures = 0;

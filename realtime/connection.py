@@ -14,6 +14,7 @@ from realtime.conf import conf
 from realtime.encoding import LiveEvent
 from realtime.frames import Frame
 from realtime.hearing import Hearing, Identity, Names
+from realtime.held import Held
 from realtime.limits import CatchUpBudget
 from realtime.listeners import Filing, Manner
 from realtime.messages import Goodbye, encode, given
@@ -51,8 +52,6 @@ class Connection(Hearing):
         "_doubted",
         "_fanout",
         "_held",
-        "_held_from",
-        "_overflowed",
         "_questions",
         "_stands_at",
         "acknowledged",
@@ -113,9 +112,7 @@ class Connection(Hearing):
         self._fanout: Fanout | None = None
         self._stands_at: Position | None = None
         self._behind = False
-        self._held: list[LiveEvent] | None = None
-        self._held_from: Position | None = None
-        self._overflowed = False
+        self._held: Held | None = None
 
     @property
     def is_held(self) -> bool:
@@ -229,7 +226,7 @@ class Connection(Hearing):
             return
         heard = [event for event in events if self.hears(event)]
         if self._held is not None:
-            self.hold_back(heard)
+            self._held.add(heard)
             return
         if heard:
             self.take(Share(tuple(heard), self.form), self.position)
@@ -295,20 +292,14 @@ class Connection(Hearing):
         if self._fanout is not None:
             self._fanout.settle(self)
         self._stands_at = self.position
-        self._held_from = self._stands_at if self._fanout is None else self._fanout.position
-        self._held = []
-        self._overflowed = self._behind = False
+        self._held = Held(self._stands_at if self._fanout is None else self._fanout.position)
+        self._behind = False
         self.note()
 
     def hold_back(self, events: list[LiveEvent]) -> None:
         """Keep events that are heard until they are let go, unless there are too many."""
         assert self._held is not None, "only who is held waits"
-        if self._overflowed:
-            return
-        self._held += events
-        if len(self._held) > conf().MAX_HELD_EVENTS:
-            self._overflowed = True
-            self._held.clear()
+        self._held.add(events)
 
     def release(self, position: Position) -> bool:
         """Let go what was held, now that the client has everything up to where holding began.
@@ -316,13 +307,13 @@ class Connection(Hearing):
         `position` is the relay's present one. Returns False where too much came meanwhile: then
         nothing is let go, and the catch-up has to go on.
         """
-        if self._overflowed:
-            return False
-        if self._held is None:
+        held = self._held
+        if held is None:
             return True
-        held, self._held = self._held, None
-        self._stands_at = self._held_from
+        if held.has_too_many:
+            return False
+        self._held = None
+        self._stands_at = held.since
         self.note()
-        # They were kept audience by audience.
-        self.deliver(sorted(held, key=lambda event: event.position.seq), position)
+        self.deliver(held.in_order(), position)
         return True

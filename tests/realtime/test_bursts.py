@@ -88,7 +88,7 @@ async def test_nobody_is_kept_more_for_than_the_limits_say_and_whoever_reads_get
         def watched(connection, events):
             nonlocal most_held
             hold_back(connection, events)
-            most_held = max(most_held, len(held._held))
+            most_held = max(most_held, len(held._held._events))
 
         monkeypatch.setattr(Connection, "hold_back", watched)
         for changes in (FEW, CHANGES):

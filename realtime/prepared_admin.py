@@ -15,17 +15,6 @@ else:
     AnyModelAdmin = admin.ModelAdmin
 
 
-class PreparedList(ChangeList):
-    """A list whose rows its admin prepares, a page at a time."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read the rows of the page, and what their columns need."""
-        super().get_results(request)
-        its_admin: Any = self.model_admin
-        self.result_list = list(self.result_list)
-        its_admin.prepare(self.result_list)
-
-
 class PreparedAdmin(AnyModelAdmin):
     """Prepares rows before they are shown, in as many queries for many as for one."""
 
@@ -33,8 +22,13 @@ class PreparedAdmin(AnyModelAdmin):
         """Look up what the columns of these rows need, and keep it with them."""
         raise NotImplementedError
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return PreparedList
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return one page of the list, prepared."""
+        found = super().get_changelist_instance(request)
+        rows = list(found.result_list)
+        self.prepare(rows)
+        found.result_list = rows  # else the query would be made again, for rows that are not
+        return found
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return one row, prepared."""

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from realtime.announcer import tell_others
 from realtime.codes import CloseCode
-from realtime.conf import conf
 from realtime.layer import ORDER, PROCESS
+from realtime.shutdown import spread_of
 
 if TYPE_CHECKING:
-    from realtime.connection import Connection
     from realtime.relay import Relay
 
 _REASON: Final = "Somebody who looks after the hub has ended the connection. Come back."
@@ -49,13 +48,13 @@ def carry_out(relay: Relay, order: str, connections: Collection[str]) -> None:
 
     An order that is not known is another version's, and is left alone.
     """
-    for connection in list(relay.connections):
-        if str(connection.id) not in connections:
-            continue
+    meant = [one for one in relay.connections if str(one.id) in connections]
+    spread = spread_of(len(meant))
+    for connection in meant:
         if order == Order.RESYNC:
             connection.on_resync()
         elif order == Order.DISCONNECT:
-            _end(connection)
+            connection.goodbye(CloseCode.DISCONNECTED, _REASON, random.uniform(*spread))
 
 
 def _give(order: Order, connections: Iterable[uuid.UUID]) -> None:
@@ -68,8 +67,3 @@ def _give(order: Order, connections: Iterable[uuid.UUID]) -> None:
         relay.call_threadsafe(carry_out, relay, order, frozenset(ids))
     message: dict[str, Any] = {"type": ORDER, "order": order.value, "connections": ids}
     tell_others(message | {"sender": PROCESS})
-
-
-def _end(connection: Connection) -> None:
-    spread = random.uniform(*conf().RETRY_AFTER)  # noqa: S311  # nobody has to guess it
-    connection.goodbye(CloseCode.DISCONNECTED, _REASON, spread)

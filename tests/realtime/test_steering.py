@@ -68,6 +68,14 @@ async def test_a_client_that_is_disconnected_may_come_back_after_a_while(client)
     assert goodbye["retryAfterMs"] > 0
 
 
+async def test_many_that_are_disconnected_do_not_come_back_at_once(client, settings):
+    """However short the time is after which one may come back, each adds to the time of all."""
+    settings.REALTIME = {"RETRY_AFTER": (0.0, 0.0), "RETRY_AFTER_PER_CONNECTION": 1000.0}
+    await off_loop(steering.disconnect, [client.connection.id])
+    await client.transport.until(lambda transport: transport.closed)
+    assert client.messages[-1]["retryAfterMs"] > 0
+
+
 async def test_nobody_else_is_told(client, running):
     other = connection_of()
     running.join(other)

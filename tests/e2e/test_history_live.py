@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from django.conf import settings
 from django.contrib.auth.models import Permission
-from django.test import Client
 
 from hubproject.models import Task
+from tests.support.chromium import chromium
 from tests.support.off_loop import off_loop
-from tests.support.page import ARGUMENTS, SECONDS
-from tests.support.require import lacking
+from tests.support.page import SECONDS
+from tests.support.watched_page import session_of
 
 HINTED = "tests.e2e.hinted_settings"
 POLLING = "tests.e2e.polling_settings"
@@ -61,32 +60,19 @@ def support(transactional_db, django_user_model):
 
 
 @pytest_asyncio.fixture
-async def chromium(browser):
-    if importlib.util.find_spec("playwright") is None:
-        lacking("browser", "no playwright: install the development requirements")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        program = await playwright.chromium.launch(executable_path=browser, args=list(ARGUMENTS))
-        yield program
-        await program.close()
-
-
-@pytest_asyncio.fixture
-async def feed_of(chromium):
+async def feed_of(browser):
     """Give a browser of its own to a user who is logged in."""
+    async with chromium(browser) as program:
 
-    async def feed_of(user, hub):
-        client = Client()
-        await off_loop(client.force_login, user)
-        context = await chromium.new_context()
-        context.set_default_timeout(SECONDS * 1000)
-        name = settings.SESSION_COOKIE_NAME
-        cookie = {"name": name, "value": client.cookies[name].value, "url": hub.http_url}
-        await context.add_cookies([cookie])
-        return Feed(await context.new_page())
+        async def feed_of(user, hub):
+            context = await program.new_context()
+            context.set_default_timeout(SECONDS * 1000)
+            session = await off_loop(session_of, user)
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": hub.http_url}
+            await context.add_cookies([cookie])
+            return Feed(await context.new_page())
 
-    return feed_of
+        yield feed_of
 
 
 async def rename(task, title):

@@ -9,8 +9,8 @@ import pytest
 
 from hubproject.models import Task
 from tests.e2e.conftest import PASSWORD, USERNAME
+from tests.support.chromium import chromium
 from tests.support.off_loop import off_loop
-from tests.support.page import ARGUMENTS
 
 
 @pytest.fixture
@@ -24,18 +24,14 @@ def changed(tasks):
 @asynccontextmanager
 async def without_scripts(browser, http_url, path):
     """Open a page of the admin as somebody who logs in, in a browser that runs no scripts."""
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=browser, args=ARGUMENTS)
-        context = await chromium.new_context(java_script_enabled=False)
+    async with chromium(browser) as program:
+        context = await program.new_context(java_script_enabled=False)
         page = await context.new_page()
         await page.goto(f"{http_url}/admin/login/?next={path}")
         await page.get_by_label("Username").fill(USERNAME)
         await page.get_by_label("Password").fill(PASSWORD)
         await page.get_by_role("button", name="Log in").click()
         yield page
-        await chromium.close()
 
 
 async def test_the_history_button_leads_to_what_differs_between_two_points(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.support.require import lacking
+from tests.support.chromium import chromium
 
 SECONDS = 30
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
 
 
 class StartPage:
@@ -64,13 +62,7 @@ class StartPage:
 @asynccontextmanager
 async def start_page(browser: str) -> AsyncIterator[StartPage]:
     """Run a browser; its page has not been anywhere yet."""
-    if importlib.util.find_spec("playwright") is None:
-        lacking("browser", "no playwright: install the development requirements")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        program = await playwright.chromium.launch(executable_path=browser, args=list(ARGUMENTS))
+    async with chromium(browser) as program:
         page = await program.new_page()
         page.set_default_timeout(SECONDS * 1000)
         yield StartPage(page)
-        await program.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +12,8 @@ from django.conf import settings
 from django.test import Client
 
 from tests.support import axe
-from tests.support.page import ARGUMENTS, SECONDS
-from tests.support.require import lacking
+from tests.support.chromium import chromium
+from tests.support.page import SECONDS
 
 OURS: Final = ".hub"
 """What of a page of the history is this project's; the rest is Django's, or a theme's."""
@@ -194,11 +193,5 @@ def session_of(user: Any) -> str:
 @asynccontextmanager
 async def admin_browser(browser: str, http_url: str, session: str) -> AsyncIterator[AdminBrowser]:
     """Run a browser, in which the session's user is logged in."""
-    if importlib.util.find_spec("playwright") is None:
-        lacking("browser", "no playwright: install the development requirements")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        program = await playwright.chromium.launch(executable_path=browser, args=list(ARGUMENTS))
+    async with chromium(browser) as program:
         yield AdminBrowser(program, http_url, session)
-        await program.close()

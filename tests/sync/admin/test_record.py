@@ -210,11 +210,16 @@ def test_what_nobody_ever_made_is_not_found(admin_client):
     assert admin_client.get(url_of("testapp_owner", "4711")).status_code == 404
     assert admin_client.get(url_of("testapp_owner", "no number")).status_code == 404
     assert admin_client.get(url_of("no_table", "1")).status_code == 404
+    assert admin_client.get(url_of("testapp_owner", "\x00")).status_code == 404
 
 
 @pytest.mark.parametrize(
     "query",
-    ["before=x", "before=-1", f"before={'9' * 30}", "until=soon", "until=2026-01-31", "message=²"],
+    [
+        *("before=x", "before=-1", f"before={'9' * 30}", "message=²"),
+        *("until=soon", "until=2026-01-31", "until=9999-12-31T23:59:59-12:00"),
+        *("until=9999-12-31T23:59:59Z", "until=0001-01-01T00:00%2B14:00"),
+    ],
 )
 def test_a_place_that_no_page_gave_is_not_found(admin_client, query):
     owner = Owner.objects.create(name="a")

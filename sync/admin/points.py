@@ -6,9 +6,10 @@ import datetime
 import re
 from typing import Final
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from sync.admin.moment_field import MomentField
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
@@ -22,7 +23,7 @@ def parse_point(text: str) -> type_point:
     if _NUMBER.fullmatch(text):
         return int(text)
     try:
-        moment: datetime.datetime = forms.DateTimeField().clean(text)
+        moment: datetime.datetime = MomentField().clean(text)
     except ValidationError:
         raise ValidationError(
             _("“%(text)s” is no point of a history: give the number of a change, or a date and time"

@@ -136,14 +136,20 @@ def _passed(subject: Subject, before: int) -> list[SyncLog]:
 
 
 def _place(request: HttpRequest) -> Place:
-    until = request.GET.get("until")
+    given = request.GET.get("until")
+    until = None if given is None else _moment(given)
+    return Place(_number(request, "before"), until, _number(request, "message"))
+
+
+def _moment(given: str) -> datetime.datetime:
+    """Return a moment as a page gives it, behind which there is room for a request."""
     try:
-        moment = None if until is None else datetime.datetime.fromisoformat(until)
-    except ValueError:
-        moment = None
-    if until is not None and (moment is None or timezone.is_naive(moment)):
-        raise _nowhere(until)
-    return Place(_number(request, "before"), moment, _number(request, "message"))
+        moment = datetime.datetime.fromisoformat(given)
+        if timezone.is_aware(moment):
+            return (moment + ONE_REQUEST).astimezone(datetime.UTC) - ONE_REQUEST
+    except (ValueError, OverflowError):
+        pass
+    raise _nowhere(given)
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -11,6 +11,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from sync.admin.moment_field import MomentField
 from sync.context import MAX_ID_LENGTH, MAX_TEXT_LENGTH
 from sync.models import SyncLog
 from sync.registry import MAX_AUDIENCE_LENGTH, registry
@@ -37,9 +38,7 @@ _ANY: Final = ("", pgettext_lazy("no filter", "Any"))
 _MAX_RECORD_LENGTH: Final = 255
 
 
-class _Time(forms.DateTimeField):
-    """A local time as browsers write it, or any ISO 8601 text with an offset."""
-
+class _Time(MomentField):
     widget = forms.DateTimeInput(
         attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S"
     )

@@ -51,13 +51,19 @@ def find_subject(
     site = log_admin.admin_site
     if not may_view_table(request, site, table):
         raise PermissionDenied
+    if "\x00" in record_id:  # which PostgreSQL cannot even look for
+        raise _not_there(table, record_id)
     model = model_of(table)
     model_admin = None if model is None else site._registry.get(model)
     instance = None if model is None else _instance(request, model, model_admin, record_id)
     log = SyncLog.objects.using(conf().DATABASE)
     if instance is None and not log.of_record(table, record_id).exists():
-        raise Http404(_("The log has no record %(record)s.") % {"record": f"{table} {record_id}"})
+        raise _not_there(table, record_id)
     return _subject(request, log_admin, (table, record_id), model, instance, model_admin)
+
+
+def _not_there(table: str, record_id: str) -> Http404:
+    return Http404(_("The log has no record %(record)s.") % {"record": f"{table} {record_id}"})
 
 
 def subject_of(

@@ -27,6 +27,7 @@ from sync.admin.changed_fields import (
 from sync.admin.labels import Label, labels
 from sync.admin.merging import Line
 from sync.admin.permissions import model_of
+from sync.admin.restoring import may_restore
 from sync.admin.subjects import Subject
 from sync.conf import conf
 from sync.models import ARRIVED, REDACTED, SyncLog
@@ -55,6 +56,8 @@ class Row:
     kind: str = ""
     url: str = ""
     transaction_url: str = ""
+    restore_url: str = ""
+    """Empty where its reader may restore nothing from it."""
     who_url: str = ""
 
     @property
@@ -89,7 +92,8 @@ def timeline_rows(
             continue
         entry, model = line.step.entry, models[line.step.entry.table]
         fields = changed_fields(model, shown[entry.pk], named)
-        rows.append(_row(log_admin, subject, line, model, fields, named))
+        row = _row(log_admin, subject, line, model, fields, named)
+        rows.append(dataclasses.replace(row, restore_url=_restore_url(request, log_admin, entry)))
     return rows
 
 
@@ -157,6 +161,11 @@ def _transaction_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:
         return page_url(log_admin, "transaction", entry.seq)
     except NoReverseMatch:
         return _feed_url(log_admin, transaction=entry.transaction)
+
+
+def _restore_url(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> str:
+    may = may_restore(request, log_admin, entry)
+    return page_url(log_admin, "restore", entry.pk) if may else ""
 
 
 def _who_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:

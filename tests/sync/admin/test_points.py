@@ -30,7 +30,9 @@ def test_a_moment_without_a_zone_is_in_the_current_one():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "-1", "1.5", "9" * 19, "²", "2026-02-30T12:00", "\x00"]
+    "text",
+    ["", "yesterday", "-1", "1.5", "9" * 19, "²", "2026-02-30T12:00", "\x00"]
+    + ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00+14:00"],
 )
 def test_anything_else_is_refused_with_what_to_do(text):
     with pytest.raises(ValidationError, match="such as 2026-01-31 12:00"):

@@ -101,7 +101,17 @@ def test_a_line_leads_to_its_entry_and_to_all_that_it_says(admin_client):
         assert admin_client.get(url).status_code == 200
     then = f"{response.context['as_of_url']}?at={row.entry.seq}"
     assert then in response.content.decode()
+    assert f'<a href="{row.restore_url}">Restore…</a>' in response.content.decode()
+    assert admin_client.get(row.restore_url).status_code == 200
     assert admin_client.get(then).status_code == 200
+
+
+def test_nobody_is_led_to_a_restore_that_they_may_not_do(client, staff):
+    owner = Owner.objects.create(name="a")
+    staff("view_synclog", "view_owner", "change_owner")
+    response = history(client, owner)
+    assert [row.restore_url for row in response.context["rows"]] == [""]
+    assert "Restore…" not in response.content.decode()
 
 
 def test_what_the_admin_did_is_one_line_with_what_the_admin_says(admin_client, admin_user):
@@ -210,11 +220,16 @@ def test_what_nobody_ever_made_is_not_found(admin_client):
     assert admin_client.get(url_of("testapp_owner", "4711")).status_code == 404
     assert admin_client.get(url_of("testapp_owner", "no number")).status_code == 404
     assert admin_client.get(url_of("no_table", "1")).status_code == 404
+    assert admin_client.get(url_of("testapp_owner", "\x00")).status_code == 404
 
 
 @pytest.mark.parametrize(
     "query",
-    ["before=x", "before=-1", f"before={'9' * 30}", "until=soon", "until=2026-01-31", "message=²"],
+    [
+        *("before=x", "before=-1", f"before={'9' * 30}", "message=²"),
+        *("until=soon", "until=2026-01-31", "until=9999-12-31T23:59:59-12:00"),
+        *("until=9999-12-31T23:59:59Z", "until=0001-01-01T00:00%2B14:00"),
+    ],
 )
 def test_a_place_that_no_page_gave_is_not_found(admin_client, query):
     owner = Owner.objects.create(name="a")

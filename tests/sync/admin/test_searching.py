@@ -128,6 +128,8 @@ def test_times_without_an_offset_are_local():
         ("transaction=7", "transaction", "Enter the whole id of a transaction"),
         ("period=1y", "period", "Select a valid choice"),
         ("since=yesterday", "since", "Enter a valid date/time"),
+        ("since=0001-01-01T00:00%2B14:00", "since", "Enter a valid date/time"),
+        ("until=9999-12-31T23:59:59-12:00", "until", "Enter a valid date/time"),
         ("since=2026-02-01T00:00&until=2026-01-01T00:00", "until", "choose a later time"),
         (f"request={'x' * 65}", "request", "at most 64 characters"),
         ("q=%00", "q", "Null characters are not allowed"),

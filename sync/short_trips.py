@@ -21,7 +21,7 @@ _TRIPS: Final = "_sync_short_trips"
 def transaction_for(connection: Any, *, is_short: bool, savepoint: bool = False) -> Iterator[None]:
     """Open a transaction, or join the open one, for a write and its entries, or for publishing.
 
-    `is_short` says that no code of the host runs before the statement that is marked as the last.
+    `is_short` says that nothing follows the statement that is marked as the last.
     """
     is_own = is_short and _travels_together(connection)
     with transaction.atomic(using=connection.alias, savepoint=savepoint):
@@ -41,10 +41,11 @@ def transaction_for(connection: Any, *, is_short: bool, savepoint: bool = False)
 def end_with_the_next(connection: Any) -> None:
     """Have the next statement end the transaction, where that travels with its statements.
 
-    Whatever would make it fail has to have happened before.
+    Whatever would make it fail has to have happened before. A write of whoever hears of an entry
+    while it is published is in a block of its own, and does not end what publishing began.
     """
     trips: _Trips | None = getattr(connection, _TRIPS, None)
-    if trips is not None:
+    if trips is not None and len(connection.atomic_blocks) == 1:
         trips.is_last = True
 
 

@@ -18,7 +18,7 @@ from sync.reading import tail
 from sync.signals import recorded as recorded_signal
 from tests.support.threads import with_own_connection
 from tests.sync.observing import brief, delete, insert, recorded, update
-from tests.testapp.models import Owner, Restaurant, Team, Ticket
+from tests.testapp.models import Memo, Owner, Restaurant, Team, Ticket
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
@@ -296,5 +296,24 @@ def test_a_pass_that_fails_leaves_nothing_open(monkeypatch):
     monkeypatch.setattr(publishing, "_move_head", lambda *args: Team.objects.create(pk="no number"))
     with pytest.raises(ValueError):
         publish()
+    assert SyncLog.objects.pending().count() == 1
+    assert is_as_it_was()
+
+
+def test_who_hears_of_a_move_once_and_writes_ends_nothing_early():
+    red, blue = make_team("red"), make_team("blue")
+    memo = Memo.objects.create(team=red, text="a")
+    publish()
+    Memo.objects.filter(pk=memo.pk).update(team=blue)
+
+    def hear(**kwargs):
+        post_save.disconnect(hear, sender=SyncLog)
+        make_team("green")
+        raise ZeroDivisionError
+
+    post_save.connect(hear, sender=SyncLog)
+    with pytest.raises(ZeroDivisionError):
+        publish()
+    assert not Team.objects.filter(name="green").exists()
     assert SyncLog.objects.pending().count() == 1
     assert is_as_it_was()

@@ -1,7 +1,7 @@
 """An app that kills its process, as the kernel would, at a chosen statement to the database.
 
 It crashes once: when a file is there, which it removes first, and only right after a statement
-that matches has been executed and before its transaction goes on.
+that matches has been executed and before its transaction goes on, unless that ended with it.
 """
 
 from __future__ import annotations

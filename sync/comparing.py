@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sync.history import Difference
+from sync.history import Difference, rows_of
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -14,9 +14,4 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Differe
     A record that is not there is an empty mapping. Of a value that was removed on one side it is
     not known whether it differs, unless the other side has no such field at all.
     """
-    one_sided = before.keys() ^ after.keys()
-    rows = [
-        Difference(name, before.get(name), after.get(name), name in one_sided)
-        for name in sorted(before.keys() | after.keys())
-    ]
-    return sorted(rows, key=lambda row: not row.is_changed)
+    return rows_of(before, after, before.keys() ^ after.keys())

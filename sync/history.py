@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from django.db.models import Q
@@ -58,18 +58,28 @@ def differences(entry: SyncLog) -> list[Difference]:
     """Return every field of the record before and after the entry, changed fields first."""
     is_first = entry.action == SyncLog.Action.INSERT
     previous = None if is_first else preceding(entry)
-    values = shown([entry] if previous is None else [entry, previous])
-    return told(entry, {} if previous is None else values[previous.pk], values[entry.pk])
+    return differences_of([entry], {} if previous is None else {entry.pk: previous})[entry.pk]
 
 
-def told(entry: SyncLog, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """Return what `differences` does, of an entry whose values and those before it are known."""
-    if entry.action == SyncLog.Action.INSERT:
-        before = {}
-    if entry.action == SyncLog.Action.DELETE:
-        # A redaction of a record that is gone did not delete it once more.
-        before, after = after or before, after if entry.cause == REDACTED else {}
-    changed = _changed_before_removal(entry, sorted(before.keys() ^ after.keys()))
+def differences_of(
+    entries: Sequence[SyncLog], previous: Mapping[int, SyncLog]
+) -> dict[int, list[Difference]]:
+    """Return what `differences` does of each entry, by its id; `previous` has the entries before
+    them. Nothing of an entry that only says that an audience was left. One query, however many
+    there are, where values were removed, and else none."""
+    values = shown([*entries, *{one.pk: one for one in previous.values()}.values()])
+    before = {pk: values[one.pk] for pk, one in previous.items()}
+    return {
+        one.pk: [] if one.cause == MOVED else _told(one, before.get(one.pk, {}), values[one.pk])
+        for one in entries
+    }
+
+
+def rows_of(
+    before: Mapping[str, Any], after: Mapping[str, Any], changed: Collection[str]
+) -> list[Difference]:
+    """Return every field of two states of a record, those that differ first; `changed` are those
+    of which that is known where a value is no longer there."""
     rows = [
         Difference(name, before.get(name), after.get(name), name in changed)
         for name in sorted(before.keys() | after.keys())
@@ -77,11 +87,20 @@ def told(entry: SyncLog, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     return sorted(rows, key=lambda row: not row.is_changed)
 
 
+def _told(entry: SyncLog, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    if entry.action == SyncLog.Action.INSERT:
+        before = {}
+    if entry.action == SyncLog.Action.DELETE:
+        # A redaction of a record that is gone did not delete it once more.
+        before, after = after or before, after if entry.cause == REDACTED else {}
+    return rows_of(before, after, _changed_before_removal(entry, before.keys() ^ after.keys()))
+
+
 def _of_the_record(entry: SyncLog) -> SyncLogQuerySet:
     return SyncLog.objects.using(entry._state.db).of_record(entry.table, entry.record_id)
 
 
-def _changed_before_removal(entry: SyncLog, one_sided: list[str]) -> set[str]:
+def _changed_before_removal(entry: SyncLog, one_sided: Collection[str]) -> set[str]:
     if entry.cause == REDACTED:
         return set()  # it says that the values were removed, not that the record had changed
     return set(one_sided) | set(entry.changed_names or ())

@@ -17,7 +17,7 @@ from sync.admin import entry_notes
 from sync.admin.addresses import page_url
 from sync.admin.entry_actions import entry_actions
 from sync.admin.entry_additions import FACTS
-from sync.admin.entry_fields import differences_of, entry_fields
+from sync.admin.entry_fields import entry_fields
 from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels, type_pair
 from sync.admin.neighbours import Neighbours, neighbours_in_log, neighbours_of_record
@@ -26,7 +26,7 @@ from sync.admin.permissions import may_view_table, model_of
 from sync.admin.record_links import name_of_model, object_url, user_url
 from sync.conf import conf
 from sync.cursor import Position
-from sync.history import preceding
+from sync.history import differences_of, preceding
 from sync.matching import Budget
 from sync.models import SyncLog
 from sync.publishing import publish

@@ -9,10 +9,9 @@ from typing import Final
 from sync.admin.field_rows import FieldRow, field_rows
 from sync.admin.labels import Label, type_pair
 from sync.admin.permissions import model_of
-from sync.history import Difference, told
+from sync.history import Difference
 from sync.matching import Budget
-from sync.models import MOVED, REDACTED, SyncLog
-from sync.shown import shown
+from sync.models import REDACTED, SyncLog
 
 BOTH: Final = "both"
 BEFORE: Final = "before"
@@ -27,20 +26,6 @@ class EntryFields:
     unchanged: Sequence[FieldRow]
     sides: str
     """Whether there is something on both sides: what was added had nothing before."""
-
-
-def differences_of(
-    entries: Sequence[SyncLog], before: Mapping[int, SyncLog]
-) -> dict[int, list[Difference]]:
-    """Return the fields of each entry by its id; `before` has the entries before them. One query,
-    however many there are, where values were redacted, and else none."""
-    values = shown([*entries, *{one.pk: one for one in before.values()}.values()])
-    return {
-        one.pk: told(one, values[before[one.pk].pk] if one.pk in before else {}, values[one.pk])
-        if one.cause != MOVED  # the record left an audience, and none of its fields did
-        else []
-        for one in entries
-    }
 
 
 def entry_fields(

@@ -11,17 +11,18 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from sync.admin.entry_fields import EntryFields, differences_of, entry_fields
+from sync.admin.entry_fields import EntryFields, entry_fields
 from sync.admin.entry_notes import cause_in_short
 from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels, type_pair
 from sync.admin.permissions import may_view_log, may_view_table, model_of
-from sync.admin.previous import previous_entries
 from sync.admin.record_links import name_of_model
 from sync.change_sets import Span, span_of
 from sync.conf import conf
+from sync.history import differences_of
 from sync.matching import Budget
 from sync.models import SyncLog
+from sync.previous import previous_entries
 from sync.publishing import publish
 
 if TYPE_CHECKING:

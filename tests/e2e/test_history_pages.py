@@ -69,7 +69,7 @@ async def test_a_page_is_used_by_keyboard(admin, paths, name):
 
 
 @pytest.mark.parametrize("name", page_names())
-async def test_a_page_says_the_same_without_scripts(admin, paths, name):
+async def test_a_page_has_something_to_say_without_scripts(admin, paths, name):
     async with admin.page(NO_SCRIPTS) as page:
         await page.open(paths[name])
         text = await page.page.locator(".hub").inner_text()

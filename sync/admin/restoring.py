@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from sync.admin.addresses import page_url
 from sync.admin.admin_log import tell_admin_log
+from sync.admin.entry_additions import Action
 from sync.admin.permissions import RESTORE, may_view_table
 from sync.admin.restore_forms import ReasonForm, seen_by, token_of
 from sync.admin.restore_rights import AdminRights, admin_of
@@ -31,13 +32,6 @@ from sync.restoring import AFTER, BEFORE, SIDES, Invalid, Plan, Step, apply, pla
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
-
-
-class Link(NamedTuple):
-    """Something that can be done from an entry."""
-
-    text: str
-    url: str
 
 
 class _Choice(NamedTuple):
@@ -62,11 +56,11 @@ def may_restore(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -
     return bool(may_change or model_admin.has_add_permission(request))
 
 
-def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Link]:
+def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Action]:
     """Yield the links that an entry's page shows to who may restore."""
     if may_restore(request, log_admin, entry):
-        yield Link(_("Restore…"), page_url(log_admin, "restore", entry.pk))
-        yield Link(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
+        yield Action(_("Restore…"), page_url(log_admin, "restore", entry.pk))
+        yield Action(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
 
 
 def entry_to_restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> SyncLog:

@@ -17,9 +17,9 @@ from sync.admin.addresses import page_url
 from sync.admin.changes import Changes, changes
 from sync.admin.labels import Label, labels
 from sync.admin.permissions import model_of
-from sync.admin.previous import previous_entries
 from sync.admin.searching import Search
 from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
+from sync.previous import previous_entries
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin

@@ -16,12 +16,12 @@ from sync.admin.entry_notes import cause_in_short
 from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels, type_pair
 from sync.admin.permissions import may_view_log, may_view_table, model_of
-from sync.admin.previous import previous_entries
 from sync.admin.record_links import name_of_model
 from sync.change_sets import Span, span_of
 from sync.conf import conf
 from sync.matching import Budget
 from sync.models import SyncLog
+from sync.previous import previous_entries
 from sync.publishing import publish
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The entries before many others, for pages that show what each of these has changed."""
+"""The entries before many others, for whoever needs what each of these has changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from django.db.models import OuterRef, Subquery
 
-from sync.models import MOVED, REDACTED, SyncLog
+from sync.history import STATES
+from sync.models import SyncLog
 
 
 def previous_entries(entries: Collection[SyncLog]) -> dict[int, SyncLog]:
@@ -16,22 +17,19 @@ def previous_entries(entries: Collection[SyncLog]) -> dict[int, SyncLog]:
     if not asked:
         return {}
     log = SyncLog.objects.using(asked[0]._state.db)
-    record = log.filter(table=OuterRef("table"), record_id=OuterRef("record_id"))
-    earlier = record.filter(seq__lt=OuterRef("seq")).exclude(cause=MOVED)
-    earlier = earlier.exclude(cause=REDACTED, action=SyncLog.Action.DELETE).order_by("-seq")
+    record = log.filter(STATES, table=OuterRef("table"), record_id=OuterRef("record_id"))
+    earlier = record.filter(seq__lt=OuterRef("seq")).order_by("-seq")
     places = log.filter(pk__in=[one.pk for one in asked]).values_list(
         Subquery(earlier.values("pk")[:1]), flat=True
     )
-    found = list(log.filter(pk__in=places.order_by()).order_by())
-    return {one.pk: before for one in asked if (before := _newest_before(one, found))}
+    by_record: dict[tuple[str, str], list[SyncLog]] = {}
+    for one in log.filter(pk__in=places.order_by()).order_by():
+        by_record.setdefault((one.table, one.record_id), []).append(one)
+    found = {one.pk: _before(one, by_record.get((one.table, one.record_id), ())) for one in asked}
+    return {pk: former for pk, former in found.items() if former is not None}
 
 
-def _newest_before(entry: SyncLog, found: Collection[SyncLog]) -> SyncLog | None:
+def _before(entry: SyncLog, found: Collection[SyncLog]) -> SyncLog | None:
     assert entry.seq is not None, "only a published entry has others before it"
-    record = (entry.table, entry.record_id)
-    before = [
-        one
-        for one in found
-        if (one.table, one.record_id) == record and one.seq is not None and one.seq < entry.seq
-    ]
+    before = [one for one in found if one.seq is not None and one.seq < entry.seq]
     return max(before, key=lambda one: one.seq or 0, default=None)

@@ -16,6 +16,7 @@ from sync.admin.field_rows import Side
 from sync.admin.labels import labels, type_pair
 from sync.admin.readable import REDACTED as HIDDEN
 from sync.admin.readable import Readable, readable, referred
+from sync.conf import conf
 from sync.differences import ABSENT
 from sync.models import SyncLog
 from sync.restoring import RECORD, Plan, Step
@@ -120,7 +121,8 @@ class Rows:
         )
         if plan.differs and (now.kind, now.text) == (then.kind, then.text):
             now, then = now.exactly, then.exactly
-        return Side.of(now), Side.of(then)
+        room = conf().HISTORY_STATE_LENGTH
+        return Side.of(now, room), Side.of(then, room)
 
     def _readable(self, field: Any, value: Any, *, is_hidden: bool) -> Readable:
         if is_hidden:

@@ -177,6 +177,14 @@ def test_values_are_shown_as_people_read_them(admin_client, task):
         assert text in page.split('id="hub-choose"')[1]
 
 
+def test_a_long_value_is_cut_which_is_said(admin_client, sync_settings):
+    sync_settings(HISTORY_STATE_LENGTH=5)
+    owner = Owner.objects.create(name="Order desks")
+    Owner.objects.update(name="b")
+    page = admin_client.get(url_of(entries(owner)[0])).content.decode()
+    assert "Order<" in page and "… and 6 more characters" in page
+
+
 def test_values_that_read_the_same_are_shown_as_they_are(admin_client):
     made = Everything.objects.create(moment="2024-05-01T10:00:00.000001Z")
     Everything.objects.update(moment="2024-05-01T10:00:00.000002Z")

@@ -44,7 +44,8 @@ class Conf:
     HISTORY_RECORD_FIELDS: int = 12
     """Changed fields that one line of a record's history shows."""
     HISTORY_STATE_LENGTH: int = 2000
-    """Characters of a value that the state of a record shows; the rest is in its title."""
+    """Characters of a value that the state of a record shows, whose title has the rest, and a
+    restore."""
     HISTORY_SEARCH_ROWS: int = 20_000
     """Entries that one page of a search looks at, at most: it then says how far it has come."""
     HISTORY_COUNT_ROWS: int = 10_000

@@ -7,13 +7,13 @@ from typing import Any, Final
 from django.db import OperationalError, connections
 
 from sync.differences import Row, rows_of
-from sync.models import LogHead
+from sync.locking import take_write_lock
 from sync.shape import Shape
 
 LOCK_TIMEOUT: Final = 2000
 """Milliseconds for which a repair waits for those who write, on PostgreSQL."""
 
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+_POSTGRESQL_LOCK_FAILURES: Final = ("55P03", "40P01", "40001")
 _MYSQL_LOCK_FAILURES: Final = (1205, 1213)
 
 
@@ -27,8 +27,7 @@ def held(shape: Shape, record_id: str, using: str) -> Row | None:
     if connection.vendor == "postgresql":
         return _held_by_postgresql(connection, shape, record_id, using)
     if not connection.features.has_select_for_update:
-        # Takes the one write lock of SQLite.
-        LogHead.objects.using(using).filter(pk=LogHead.SINGLETON).update(id=LogHead.SINGLETON)
+        take_write_lock(using)
         return rows_of(shape, [record_id], using).get(record_id)
     if len(connection.atomic_blocks) == 1:
         # Only then is the place of a row that is missing locked as well.
@@ -37,8 +36,8 @@ def held(shape: Shape, record_id: str, using: str) -> Row | None:
 
 
 def is_lock_failure(error: OperationalError) -> bool:
-    """Tell whether the error says that a lock was not to be had."""
-    if getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+    """Tell whether the error says that a lock was not to be had, or not by this one of several."""
+    if getattr(error.__cause__, "sqlstate", None) in _POSTGRESQL_LOCK_FAILURES:
         return True
     return "database is locked" in str(error) or error.args[:1] in [
         (code,) for code in _MYSQL_LOCK_FAILURES

@@ -53,8 +53,13 @@ def lock_head(using: str) -> LogHead:
     rows = LogHead.objects.using(using).filter(pk=LogHead.SINGLETON)
     if connections[using].features.has_select_for_update:
         return rows.select_for_update().get()
-    rows.update(id=LogHead.SINGLETON)
+    take_write_lock(using)
     return rows.get()
+
+
+def take_write_lock(using: str) -> None:
+    """Take the one write lock of SQLite, until the open transaction ends."""
+    LogHead.objects.using(using).filter(pk=LogHead.SINGLETON).update(id=LogHead.SINGLETON)
 
 
 def read_committed(using: str) -> None:

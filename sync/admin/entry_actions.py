@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def entry_actions(
     request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog
-) -> Iterator[Action | restoring.Link]:
+) -> Iterator[Action]:
     """Yield the links to restoring, undoing and redacting, and to what other apps add."""
     yield from restoring.links(request, log_admin, entry)
     if registry.find(entry.table) is not None and may(request, REDACT_LOG):

@@ -22,7 +22,7 @@ class Fact(NamedTuple):
 
 
 class Action(NamedTuple):
-    """A link to something that can be done from an entry."""
+    """A link to something that can be done with an entry, or with the history."""
 
     text: str
     url: str

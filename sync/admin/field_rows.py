@@ -37,9 +37,9 @@ class Side:
     pieces: Sequence[Piece] = ()
 
     @classmethod
-    def of(cls, value: Readable) -> Self:
-        """Return a value that is compared with nothing."""
-        return cls(value, whole(value.text) if value.kind in _IN_PIECES else ())
+    def of(cls, value: Readable, room: int | None = None) -> Self:
+        """Return a value that is compared with nothing, cut to `room` characters."""
+        return cls(value, whole(value.text, room) if value.kind in _IN_PIECES else ())
 
     @property
     def is_long(self) -> bool:

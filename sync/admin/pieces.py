@@ -38,9 +38,9 @@ class Piece:
         return self.kind == INSERT
 
 
-def whole(text: str) -> Sequence[Piece]:
-    """Return a text that is compared with nothing."""
-    return [_cut(Piece(EQUAL, text))]
+def whole(text: str, room: int | None = None) -> Sequence[Piece]:
+    """Return a text that is compared with nothing, cut to `room` characters or `TEXT_LENGTH`."""
+    return [_cut(Piece(EQUAL, text), room)]
 
 
 def pieces_of_one_side(parts: Iterable[Part], kind: str) -> Sequence[Piece]:
@@ -74,8 +74,8 @@ def _behind_a_word(text: str, place: int) -> int:
     return place if space is None else space.end()
 
 
-def _cut(piece: Piece) -> Piece:
-    room = conf().TEXT_LENGTH
+def _cut(piece: Piece, room: int | None = None) -> Piece:
+    room = conf().TEXT_LENGTH if room is None else room
     if len(piece.text) <= room:
         return piece
     return dataclasses.replace(piece, text=piece.text[:room], cut=len(piece.text) - room)

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from sync.admin.addresses import page_url
+from sync.admin.labels import labels
 from sync.admin.permissions import visible_tables
+from sync.admin.record_links import name_of_model
 from sync.admin.redact_form import RecordForm, RedactForm, choices_of
 from sync.admin.rendering import render
 from sync.admin.tools import REDACT_LOG, may
@@ -82,7 +83,8 @@ def _redact_record(
         initial={"field": request.GET.getlist("field")},
     )
     outcome = _outcome(request, form, registration, record_id) if form.is_valid() else None
-    named = {"table": registration.table, "record": record_id}
+    own = registration.table, record_id
+    named = dict(zip(("table", "record"), own, strict=True))
     return render(
         request,
         log_admin,
@@ -91,7 +93,8 @@ def _redact_record(
         form=form,
         outcome=outcome,
         looked_at=_looked_at(form) if outcome else [],
-        verbose_name=capfirst(str(registration.model._meta.verbose_name)),
+        model_name=name_of_model(registration.table),
+        record=labels(log_admin.admin_site, request, [own])[own],
         record_id=record_id,
         is_known=newest is not None,
         changes_url=f"{page_url(log_admin, 'changelist')}?{urlencode(named)}",

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def render(
-    request: HttpRequest, log_admin: SyncLogAdmin, name: str, *, title: str, **context: Any
+    request: HttpRequest,
+    log_admin: SyncLogAdmin,
+    name: str,
+    *,
+    title: str,
+    status: int = 200,
+    **context: Any,
 ) -> TemplateResponse:
     """Return the page of a template of the history, by its name."""
     site = log_admin.admin_site
@@ -23,4 +29,4 @@ def render(
         "title": title,
         **context,
     }
-    return TemplateResponse(request, f"admin/sync/{name}.html", context)
+    return TemplateResponse(request, f"admin/sync/{name}.html", context, status=status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.core import signing
@@ -13,8 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from sync.context import MAX_TEXT_LENGTH
 from sync.restoring import Plan
-
-_SALT: Final = "sync.restoring"
 
 
 class ReasonForm(forms.Form):
@@ -50,20 +48,23 @@ class UndoForm(ReasonForm):
         return count
 
 
-def token_of(request: HttpRequest, plan: Plan, *choice: Any) -> str:
-    """Return a token that says what the request's user has seen and chosen."""
-    return signing.dumps([_user(request), plan.entry.pk, plan.fingerprint, *choice], salt=_SALT)
+def token_of(request: HttpRequest, page: str, plan: Plan, *choice: Any) -> str:
+    """Return a token that says what the request's user has seen and chosen on a page."""
+    salt = _salt(request, page, plan.entry.pk)
+    return signing.dumps([plan.fingerprint, *choice], salt=salt)
 
 
-def seen_by(request: HttpRequest, pk: int) -> Sequence[Any] | None:
+def seen_by(request: HttpRequest, page: str, pk: int) -> Sequence[Any] | None:
     """Return the fingerprint and the choice that the request's token holds; None where it is not
-    this user's, or of another entry."""
+    this user's, or of another page or entry."""
     try:
-        user, entry, *seen = signing.loads(request.POST.get("seen", ""), salt=_SALT)
-    except (signing.BadSignature, ValueError):
+        seen: Sequence[Any] = signing.loads(
+            request.POST.get("seen", ""), salt=_salt(request, page, pk)
+        )
+    except signing.BadSignature:
         return None
-    return seen if (user, entry) == (_user(request), pk) else None
+    return seen
 
 
-def _user(request: HttpRequest) -> str:
-    return str(request.user.pk)
+def _salt(request: HttpRequest, page: str, pk: int) -> str:
+    return f"sync.{page}:{request.user.pk}:{pk}"

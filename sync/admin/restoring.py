@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from sync.admin.addresses import page_url
-from sync.admin.admin_log import tell_admin_log
+from sync.admin.carrying_out import Looked, looked_at
+from sync.admin.entry_additions import Action
+from sync.admin.labels import labels
 from sync.admin.permissions import RESTORE, may_view_table
+from sync.admin.record_links import name_of_model
+from sync.admin.rendering import render
 from sync.admin.restore_forms import ReasonForm, seen_by, token_of
 from sync.admin.restore_rights import AdminRights, admin_of
-from sync.admin.restore_rows import field_rows, problem_links, step_row
+from sync.admin.restore_rows import Rows, problem_links
 from sync.conf import conf
-from sync.context import ADMIN
-from sync.errors import ChangedMeanwhile, RestoreError
-from sync.log_state import newest_entries
 from sync.models import MOVED, SyncLog
 from sync.publishing import publish
 from sync.registry import registry
-from sync.restoring import AFTER, BEFORE, SIDES, Invalid, Plan, Step, apply, plan_restore
+from sync.restoring import AFTER, BEFORE, SIDES, Plan, Step, plan_restore
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
 
 
-class Link(NamedTuple):
-    """Something that can be done from an entry."""
-
-    text: str
-    url: str
+PAGE: Final = "restore"
 
 
 class _Choice(NamedTuple):
@@ -62,11 +55,11 @@ def may_restore(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -
     return bool(may_change or model_admin.has_add_permission(request))
 
 
-def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Link]:
+def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Action]:
     """Yield the links that an entry's page shows to who may restore."""
     if may_restore(request, log_admin, entry):
-        yield Link(_("Restore…"), page_url(log_admin, "restore", entry.pk))
-        yield Link(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
+        yield Action(_("Restore…"), page_url(log_admin, "restore", entry.pk))
+        yield Action(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
 
 
 def entry_to_restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> SyncLog:
@@ -80,100 +73,54 @@ def entry_to_restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> 
     return entry
 
 
-@transaction.non_atomic_requests
+@transaction.non_atomic_requests(using=conf().DATABASE)
 def restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> HttpResponse:
     """Offer the fields, show what would be written, write it: each looks at the records anew."""
     entry = entry_to_restore(request, log_admin, pk)
     rights = AdminRights(request, log_admin.admin_site)
-    seen = seen_by(request, pk) if request.POST.get("do") == "apply" else None
+    seen = seen_by(request, PAGE, pk) if request.POST.get("do") == "apply" else None
     choice = _chosen(request, entry) if seen is None else _Choice(*seen[1:])
+    form = ReasonForm(request.POST if seen is not None else None)
 
-    def make(locks: bool = False) -> Plan:
+    def make(locks: bool) -> Plan:
         return plan_restore(entry, **choice._asdict(), rights=rights, locks=locks)
 
-    page: dict[str, Any] = {"entry": entry, "side": choice.side, "sides": _sides(entry)}
-    try:
-        plan = make()
-        if seen is not None and ReasonForm(request.POST).is_valid():
-            done = carry_out(request, log_admin, make, str(seen[0]))
-            return answer_done(request, log_admin, done)
-    except Invalid as error:
-        plan = with_errors(make(), error)
-        page["refusal"] = str(error)
-    except ChangedMeanwhile as error:
-        plan = make()
-        page["refusal"] = str(error)
-    except RestoreError as error:
-        return render(request, log_admin, "restore", page | {"refusal": str(error)})
-    form = ReasonForm(request.POST if seen is not None else None)
-    page |= _plan_page(request, log_admin, plan, choice, form)
-    return render(request, log_admin, "restore", page)
+    def agreed(plan: Plan) -> str | None:
+        return str(seen[0]) if seen is not None and form.is_valid() else None
+
+    found = looked_at(request, log_admin, make, agreed)
+    if isinstance(found, HttpResponse):
+        return found
+    page: dict[str, Any] = {"title": _("Restore"), "side": choice.side, "sides": _sides(entry)}
+    if found.plan is not None:
+        page |= _plan_page(request, log_admin, found.plan, choice, form)
+    return restore_page(request, log_admin, PAGE, entry, found, **page)
 
 
-def carry_out(request: HttpRequest, log_admin: SyncLogAdmin, make: Any, fingerprint: str) -> Plan:
-    """Apply what was seen, as the request's user."""
-
-    def written(step: Step, instance: Any) -> None:
-        tell_admin_log(request, log_admin.admin_site, step, instance)
-
-    return apply(
-        make,
-        fingerprint,
-        using=conf().DATABASE,
-        reason=request.POST["reason"].strip(),
-        actor=request.user,
-        source=ADMIN,
-        written=written,
-    )
-
-
-def answer_done(request: HttpRequest, log_admin: SyncLogAdmin, done: Plan) -> HttpResponse:
-    """Say that it is done, and show the change that did it."""
-    publish()
-    steps = [step for step in done.steps if not step.is_idle]
-    text = ngettext(
-        "%(count)d record is what it was again.",
-        "%(count)d records are what they were again.",
-        len(steps),
-    )
-    log_admin.message_user(request, text % {"count": len(steps)}, messages.SUCCESS)
-    table, record_id = next(
-        (step.key for step in steps if step.key == (done.entry.table, done.entry.record_id)),
-        steps[0].key,
-    )
-    entry = newest_entries(table, [record_id], conf().DATABASE).get(record_id)
-    if entry is None:
-        return HttpResponseRedirect(page_url(log_admin, "changelist"))
-    return HttpResponseRedirect(page_url(log_admin, "change", entry.pk))
-
-
-def with_errors(plan: Plan, error: Invalid) -> Plan:
-    """Return a plan that says what was found while it was carried out."""
-    steps = (
-        dataclasses.replace(step, errors={**step.errors, **error.errors})
-        if step.key == error.step.key
-        else step
-        for step in plan.steps
-    )
-    return dataclasses.replace(plan, steps=tuple(steps))
-
-
-def render(
-    request: HttpRequest, log_admin: SyncLogAdmin, name: str, page: dict[str, Any]
+def restore_page(
+    request: HttpRequest,
+    log_admin: SyncLogAdmin,
+    name: str,
+    entry: SyncLog,
+    found: Looked,
+    **page: Any,
 ) -> HttpResponse:
-    """Return a page of the history with what every page of the admin has."""
-    entry = page["entry"]
-    titles = {"restore": _("Restore"), "undo": _("Undo a transaction")}
-    context = log_admin.admin_site.each_context(request) | {
-        "title": titles[name],
-        "opts": SyncLog._meta,
-        "entry_url": page_url(log_admin, "change", entry.pk),
-        "restore_url": page_url(log_admin, "restore", entry.pk),
-        "undo_url": page_url(log_admin, "undo", entry.pk),
-    }
-    status = 409 if page.get("refusal") and request.method == "POST" else 200
-    template = f"admin/sync/{name}.html"
-    return TemplateResponse(request, template, context | page, status=status)
+    """Return a page about what is planned for an entry, or why it is not."""
+    own = entry.table, entry.record_id
+    return render(
+        request,
+        log_admin,
+        name,
+        status=409 if found.refusal and request.method == "POST" else 200,
+        entry=entry,
+        model_name=name_of_model(entry.table),
+        record=labels(log_admin.admin_site, request, [own])[own],
+        entry_url=page_url(log_admin, "change", entry.pk),
+        undo_url=page_url(log_admin, "undo", entry.pk),
+        plan=found.plan,
+        refusal=found.refusal,
+        **page,
+    )
 
 
 def _plan_page(
@@ -183,16 +130,16 @@ def _plan_page(
     root = next((step for step in plan.steps if _is_root(plan, step)), None)
     steps = [step for step in plan.steps if not step.is_idle]
     looked = request.method == "POST"
-    rows = [step_row(log_admin, step, index) for index, step in enumerate(steps)]
+    rows_of = Rows(request, log_admin, plan.steps)
+    rows = [rows_of.step(step, index) for index, step in enumerate(steps)] if looked else []
     return {
-        "plan": plan,
-        "root": step_row(log_admin, root, 0) if root is not None else None,
-        "fields": field_rows(log_admin, root) if root is not None else [],
-        "steps": rows if looked else [],
+        "root": root,
+        "fields": rows_of.fields(root) if root is not None else [],
+        "steps": rows,
         "is_looked_at": looked,
         "problem_links": problem_links(plan, rows, form) if looked else [],
         "form": form,
-        "seen": token_of(request, plan, choice.side, ticks, list(choice.groups)),
+        "seen": token_of(request, PAGE, plan, choice.side, ticks, list(choice.groups)),
     }
 
 

@@ -5,7 +5,6 @@ it writes that, and nothing where it is not the same any more.
 """
 
 from sync.restoring.applying import Invalid, apply
-from sync.restoring.change_sets import entries_of_transaction
 from sync.restoring.records import plan_restore
 from sync.restoring.rights import Rights
 from sync.restoring.steps import RECORD, Plan, Step
@@ -22,7 +21,6 @@ __all__ = [
     "Rights",
     "Step",
     "apply",
-    "entries_of_transaction",
     "plan_restore",
     "plan_undo",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
+from django.db import IntegrityError, OperationalError, connections, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.utils.translation import gettext as _
 
@@ -13,8 +14,7 @@ from sync import codec
 from sync.context import MAX_TEXT_LENGTH, context
 from sync.errors import ChangedMeanwhile, RestoreError
 from sync.holding import LOCK_TIMEOUT, is_lock_failure
-from sync.locking import read_committed
-from sync.models import LogHead
+from sync.locking import read_committed, take_write_lock
 from sync.restoring.instances import restored
 from sync.restoring.present import Present
 from sync.restoring.steps import DELETE, INSERT, Plan, Step
@@ -26,7 +26,7 @@ MakePlan = Callable[[bool], Plan]
 Written = Callable[[Step, Any], None]
 """Is told of each record that was written, or is to be deleted, inside the transaction."""
 
-_DEADLOCKS: Final = ("40P01", "40001")
+_ENTRY: Final = re.compile(r"(?<=^Duplicate entry )'.*' ")
 
 
 class Invalid(RestoreError):
@@ -60,23 +60,33 @@ def apply(
         with transaction.atomic(using=using):
             _hold(seen, using)
             plan = _unchanged(make_plan(True), fingerprint)
-            if not plan.is_applicable:
-                raise RestoreError(" ".join(plan.problems) or _("There is nothing to restore."))
+            _check_applicable(plan)
             with context(actor=actor, source=source, reason=reason):
                 _write(plan, using, written)
             if connections[using].vendor == "postgresql":
                 # Else it would say only at the commit, which may be the request's, what is wrong.
                 connections[using].check_constraints()
-    except (IntegrityError, ProtectedError, RestrictedError) as error:
+    except (ProtectedError, RestrictedError) as error:
+        # The plan found nothing that points at it; looked at again, it says of whom that is told.
+        raise ChangedMeanwhile(_("This was changed meanwhile: look at it again.")) from error
+    except IntegrityError as error:
         raise RestoreError(
             _("The database refused it, and nothing was restored: %(error)s")
-            % {"error": error.args[0] if error.args else error}
+            % {"error": _reason_of(error)}
         ) from error
     except OperationalError as error:
-        if _is_lock_failure(error):
+        if is_lock_failure(error):
             raise ChangedMeanwhile(_("Others are writing these records: try again.")) from error
         raise
     return plan
+
+
+def _reason_of(error: Exception) -> str:
+    """Return what the database says, without values, of which some may be kept out of the history:
+    PostgreSQL details the whole row below its first line; MariaDB names those of a key, in a text
+    behind a number."""
+    texts = [text for text in error.args if isinstance(text, str)] or [str(error)]
+    return _ENTRY.sub("", next(iter(texts[0].splitlines()), ""))
 
 
 def _check_reason(reason: str) -> None:
@@ -92,25 +102,29 @@ def _unchanged(plan: Plan, fingerprint: str) -> Plan:
     return plan
 
 
+def _check_applicable(plan: Plan) -> None:
+    if plan.problems:
+        raise RestoreError(" ".join(plan.problems))
+    for step in plan.steps:
+        if step.errors:
+            raise Invalid(step, dict(step.errors))
+    if not plan.is_applicable:
+        raise RestoreError(_("There is nothing to restore."))
+
+
 def _hold(plan: Plan, using: str) -> None:
     """Lock the records that are there, before anything else is read: what is read after it includes
     what those did for whom this waited."""
     read_committed(using)
     connection = connections[using]
     if not connection.features.has_select_for_update:
-        # Takes the one write lock of SQLite.
-        LogHead.objects.using(using).filter(pk=LogHead.SINGLETON).update(id=LogHead.SINGLETON)
+        take_write_lock(using)
         return
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
-    present = Present(using, locks=True)
-    by_table: dict[str, list[Step]] = {}
-    for step in plan.steps:
-        if step.instance is not None:
-            by_table.setdefault(step.key[0], []).append(step)
-    for _table, steps in sorted(by_table.items()):
-        present.load(steps[0].target.shape, [step.target.record_id for step in steps])
+    there = (step.target for step in plan.steps if step.instance is not None)
+    Present(using, locks=True).load_all((one.shape, one.record_id) for one in there)
 
 
 def _write(plan: Plan, using: str, written: Written) -> None:
@@ -179,13 +193,10 @@ def _is(step: Step, name: str, value: Any, wanted: Any) -> bool:
 def _check_outcome(plan: Plan, using: str) -> None:
     """Refuse an outcome that was not previewed: the model's own code, or a signal's, may have
     saved something else."""
+    saved = [step for step in plan.steps if step.action != DELETE and not step.is_idle]
     present = Present(using)
-    for step in plan.steps:
-        if step.action != DELETE:
-            present.load(step.target.shape, [step.target.record_id])
-    for step in plan.steps:
-        if step.action == DELETE or step.is_idle:
-            continue
+    present.load_all((step.target.shape, step.target.record_id) for step in saved)
+    for step in saved:
         held = present.held(step.target.shape, step.target.record_id)
         for field in step.ticked:
             value = getattr(held.instance, field.name, None)
@@ -195,9 +206,3 @@ def _check_outcome(plan: Plan, using: str) -> None:
 
 def _otherwise() -> str:
     return _("Saving gives it another value: the application's own code sets it.")
-
-
-def _is_lock_failure(error: DatabaseError) -> bool:
-    if getattr(error.__cause__, "sqlstate", None) in _DEADLOCKS:
-        return True
-    return isinstance(error, OperationalError) and is_lock_failure(error)

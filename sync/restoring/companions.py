@@ -12,7 +12,7 @@ from sync.decoding import decode_value
 from sync.errors import DecodingError, RestoreError
 from sync.models import SyncLog
 from sync.registry import registry
-from sync.restoring.change_sets import Effect, effects, entries_of_transaction
+from sync.restoring.effects import Effect, effects, entries_of_transaction
 from sync.restoring.planning import Planner
 from sync.restoring.references import Key, generic_references, reference_fields, references
 from sync.restoring.steps import INSERT, UPDATE, Group

@@ -13,14 +13,12 @@ from sync.conf import conf
 from sync.log_state import newest_entries
 from sync.models import SyncLog
 from sync.registry import registry
+from sync.restoring.chunks import chunks
 from sync.restoring.planning import Planner
 from sync.restoring.references import Reference, references
 from sync.restoring.steps import INSERT, Step
 from sync.restoring.targets import Target, before_delete
 from sync.shape import Shape, shape_of
-
-CHUNK: Final = 500
-"""Records looked up by one statement: below the 999 parameters of SQLite."""
 
 
 def add_dependencies(planner: Planner, *, brings_back: bool = True) -> None:
@@ -70,9 +68,8 @@ def _missing(planner: Planner, steps: Iterable[Step]) -> list[Reference]:
 
 def _existing(field: Any, values: set[Any], using: str) -> set[Any]:
     rows: models.QuerySet[Any] = models.QuerySet(field.remote_field.model, using=using)
-    name, ordered, there = field.target_field.attname, list(values), set()
-    for start in range(0, len(ordered), CHUNK):
-        chunk = ordered[start : start + CHUNK]
+    name, there = field.target_field.attname, set()
+    for chunk in chunks(list(values)):
         there |= set(rows.filter(**{f"{name}__in": chunk}).values_list(name, flat=True))
     return there
 
@@ -109,12 +106,12 @@ def _add(
 
 def _last_deletes(table: str, record_ids: list[str], using: str) -> dict[str, SyncLog]:
     newest: dict[str, SyncLog] = {}
-    for start in range(0, len(record_ids), CHUNK):
-        newest |= newest_entries(table, record_ids[start : start + CHUNK], using)
+    for named in chunks(record_ids):
+        newest |= newest_entries(table, named, using)
     ids = [one.pk for one in newest.values() if one.action == SyncLog.Action.DELETE]
     log = SyncLog.objects.using(using)
-    chunks = (log.in_bulk(ids[start : start + CHUNK]) for start in range(0, len(ids), CHUNK))
-    return {one.record_id: one for found in chunks for one in found.values()}
+    found = (one for some in chunks(ids) for one in log.in_bulk(some).values())
+    return {one.record_id: one for one in found}
 
 
 _IS_GONE: Final = gettext_lazy("%(field)s points at %(record)s %(id)s, which is gone.")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from django.db import connections, models, router
 from django.utils.translation import gettext as _
 
 from sync import codec
+from sync.restoring.chunks import chunks
 from sync.restoring.planning import Planner
 from sync.restoring.references import Key
 from sync.restoring.steps import DELETE, UPDATE, Step
-
-CHUNK: Final = 500
-"""Records looked up by one statement: below the 999 parameters of SQLite."""
 
 
 def refuse_dependents(planner: Planner) -> None:
@@ -25,13 +23,13 @@ def refuse_dependents(planner: Planner) -> None:
         if step.action == DELETE:
             deleted.setdefault(step.model, []).append(step.instance)
     for model, instances in deleted.items():
-        for start in range(0, len(instances), CHUNK):
-            for child in _pointing(planner, model, instances[start : start + CHUNK]):
+        for chunk in chunks(instances):
+            for child in _pointing(planner, model, chunk):
                 planner.problem(_text(planner, model, child))
 
 
 def _pointing(
-    planner: Planner, model: type[models.Model], instances: list[Any]
+    planner: Planner, model: type[models.Model], instances: Sequence[Any]
 ) -> Iterator[type[models.Model]]:
     for field in _foreign_keys_to(model, planner.using):
         planned = {key for key, step in planner.steps.items() if _lets_go(step, field)}

@@ -51,12 +51,11 @@ def obstacle_in_model(field: Field, registration: Registration) -> Obstacle | No
     """Return why a field is never restored, whatever the history holds of it."""
     if field.attname in {one.attname for one in field.model._meta.pk_fields}:
         return KEY
+    if field.attname not in registration.fields - registration.redact.keys():
+        return KEPT_OUT  # before all that would show what was recorded of it in former days
     if field.generated:
         return GENERATED
-    if getattr(field, "auto_now", False):
-        return AUTO_NOW
-    is_recorded = field.attname in registration.fields - registration.redact.keys()
-    return None if is_recorded else KEPT_OUT
+    return AUTO_NOW if getattr(field, "auto_now", False) else None
 
 
 def obstacle_in_history(field: Field, values: Mapping[str, Any], version: int) -> Obstacle | None:

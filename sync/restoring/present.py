@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from django.db import connections, models
 
 from sync.differences import key_of
 from sync.log_state import newest_entries
+from sync.restoring.chunks import chunks
 from sync.restoring.references import Key
 from sync.shape import Shape
-
-CHUNK: Final = 500
-"""Records looked up by one statement: below the 999 parameters of SQLite."""
 
 
 class Held(NamedTuple):
@@ -38,17 +36,26 @@ class Present:
         are there."""
         names = list(record_ids)
         wanted = sorted({name for name in names if (shape.table, name) not in self._held})
-        for start in range(0, len(wanted), CHUNK):
-            self._load(shape, wanted[start : start + CHUNK])
+        for chunk in chunks(wanted):
+            self._load(shape, chunk)
         held = (self._held[shape.table, name].instance for name in names)
         return [instance for instance in held if instance is not None]
+
+    def load_all(self, records: Iterable[tuple[Shape, str]]) -> None:
+        """Look up records of several tables, in the order of these: of two who lock them, one waits
+        for the other, and neither for what the other has."""
+        by_table: dict[str, list[tuple[Shape, str]]] = {}
+        for shape, record_id in records:
+            by_table.setdefault(shape.table, []).append((shape, record_id))
+        for _table, named in sorted(by_table.items()):
+            self.load(named[0][0], [record_id for _shape, record_id in named])
 
     def held(self, shape: Shape, record_id: str) -> Held:
         """Return one record."""
         self.load(shape, [record_id])
         return self._held[shape.table, record_id]
 
-    def _load(self, shape: Shape, record_ids: list[str]) -> None:
+    def _load(self, shape: Shape, record_ids: Sequence[str]) -> None:
         keys = [key for name in record_ids if (key := key_of(shape, name, self.using)) is not None]
         found: models.QuerySet[Any] = models.QuerySet(shape.model, using=self.using)
         found = found.filter(pk__in=keys).order_by("pk")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sync import codec
@@ -83,15 +83,6 @@ class Step:
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
         return self.action == UPDATE and not self.ticked
-
-    def ticking(self, names: Iterable[str]) -> Step:
-        """Return the step with these fields chosen, of those that can be restored."""
-        chosen = frozenset(names)
-        fields = (
-            dataclasses.replace(one, is_ticked=one.is_restorable and one.name in chosen)
-            for one in self.fields
-        )
-        return dataclasses.replace(self, fields=tuple(fields))
 
 
 @dataclasses.dataclass(frozen=True)

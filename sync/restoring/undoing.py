@@ -13,8 +13,9 @@ from sync.context import BACKFILL, COMMAND
 from sync.errors import RestoreError
 from sync.models import REDACTED, SyncLog
 from sync.registry import registry
-from sync.restoring.change_sets import Effect, effects, entries_of_transaction
 from sync.restoring.dependents import refuse_dependents
+from sync.restoring.effects import Effect, effects, entries_of_transaction
+from sync.restoring.obstacles import obstacle_in_model
 from sync.restoring.planning import Planner
 from sync.restoring.present import Present
 from sync.restoring.records import finished
@@ -42,7 +43,11 @@ def plan_undo(entry: SyncLog, *, rights: Rights | None = None, locks: bool = Fal
 
 
 def _undoable(entries: list[SyncLog]) -> list[SyncLog]:
-    """Leave out what cannot be taken back because no record was changed by it."""
+    """Refuse what cannot be taken back: because no record was changed by it, or only in part, which
+    numbers that are missing between its own tell."""
+    first, last = entries[0].seq, entries[-1].seq
+    if first is not None and last is not None and last - first >= len(entries):
+        raise RestoreError(_("Some of its changes are not in the log any more."))
     if any(one.cause == REDACTED for one in entries):
         raise RestoreError(_("It removed values from the history, which have gone for good."))
     if any(_is_finding(one) for one in entries):
@@ -81,7 +86,21 @@ def _take_back(planner: Planner, effect: Effect) -> None:
         return
     source = effect.before if effect.was_there else None
     after = effect.last.values if effect.is_there else None
-    planner.add(Target(shape, effect.key[1], source, effect.last, after, effect.names))
+    target = Target(shape, effect.key[1], source, effect.last, after, effect.names)
+    planner.add(target, _names_to_take_back(target))
+
+
+def _names_to_take_back(target: Target) -> list[str] | None:
+    """Return the fields that have to get back what they were, for else the undo would be of a part:
+    all that an update changed but those that are never restored."""
+    if target.names is None:
+        return None
+    return [
+        field.attname
+        for field in target.shape.model._meta.local_concrete_fields
+        if field.attname in target.names
+        and obstacle_in_model(field, target.shape.registration) is None
+    ]
 
 
 def _with_newest(steps: Iterable[Step], using: str) -> Iterable[Step]:

@@ -78,6 +78,12 @@ def test_the_fields_of_a_record_can_be_chosen_in_its_address(admin_client, stock
     assert page.count("checked") == 1
 
 
+def test_the_record_is_called_by_its_name(admin_client, red):
+    memo = Memo.objects.create(team=red, text="Order desks")
+    page = text(admin_client.get(url_of(memo)))
+    assert "Order desks" in re.search("<h2>(.*?)</h2>", page)[1]
+
+
 def test_neither_the_key_nor_what_the_audience_is_made_of_is_offered(admin_client, red):
     page = admin_client.get(url_of(Memo.objects.create(team=red, text="a")))
     assert [name for name, _ in page.context["form"].fields["field"].choices] == ["text"]

@@ -10,7 +10,6 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-import sync
 from hubproject.models import Project, Task
 from sync.admin.permissions import may_view_log
 from sync.admin.restoring import links, may_restore
@@ -18,8 +17,8 @@ from sync.models import SyncLog
 from sync.publishing import publish
 from tests.support.admin import form_values
 from tests.sync.observing import Statements
-from tests.sync.restoring.applied import entries, last_entry
-from tests.testapp.models import Account, Booking, Cascaded, Nulled, Owner, Stock
+from tests.sync.restoring.applied import changed_by_three, entries, last_entry
+from tests.testapp.models import Account, Booking, Cascaded, Everything, Nulled, Owner, Stock
 
 pytestmark = pytest.mark.django_db
 
@@ -31,15 +30,7 @@ REASON = "a slip of the pen"
 
 @pytest.fixture
 def stock():
-    with sync.context(actor="ada"):
-        stock = Stock.objects.create(sku="bolt", warehouse="north", quantity=3)
-    with sync.context(actor="grace"):
-        stock.quantity, stock.warehouse = 4, "south"
-        stock.save()
-    with sync.context(actor="alan"):
-        stock.quantity = 5
-        stock.save()
-    return stock
+    return changed_by_three()
 
 
 @pytest.fixture
@@ -139,6 +130,16 @@ def test_the_token_of_another_user_or_entry_restores_nothing(client, admin_clien
     assert quantity_and_place() == (5, "south")
 
 
+def test_the_token_of_another_page_restores_nothing(admin_client, second):
+    undoing = admin_client.get(url_of(second, "undo")).content.decode()
+    looked = look(admin_client, second, field=["quantity"]).content.decode()
+    of_undo, of_restore = form_values(undoing, "hub-undo"), form_values(looked, "hub-apply")
+    agreed = {"do": "apply", "reason": REASON, "count": "1", "sure": "on", "overwrite": "on"}
+    for page, seen in (("restore", of_undo), ("undo", of_restore)):
+        assert admin_client.post(url_of(second, page), seen | agreed).status_code == 200
+    assert quantity_and_place() == (5, "south")
+
+
 def test_a_request_of_another_site_is_refused(admin_user, second):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)
@@ -155,6 +156,40 @@ def test_validation_is_told_by_field_and_nothing_can_be_applied(admin_client):
     assert 'href="#hub-step-0"' in page and 'id="hub-step-0"' in page
     assert "Booking with this Code already exists." in page
     assert 'id="hub-apply"' not in page
+
+
+def test_what_is_taken_by_another_after_the_look_is_told_by_field(admin_client):
+    booking = Booking.objects.create(code="a", room="1")
+    Booking.objects.update(code="b")
+    entry = entries(booking)[1]
+    looked = look(admin_client, entry, field=["code"])
+    Booking.objects.create(code="a", room="2")
+    response = apply(admin_client, entry, looked)
+    assert response.status_code == 409
+    assert "Booking with this Code already exists." in response.content.decode()
+
+
+def test_values_are_shown_as_people_read_them(admin_client, task):
+    other = Project.objects.create(name="Second floor")
+    Task.objects.update(status="done", project=other)
+    page = admin_client.get(url_of(entries(task)[1]) + "?side=after").content.decode()
+    for text in ("Done", "Second floor"):
+        assert text in page.split('id="hub-choose"')[1]
+
+
+def test_a_long_value_is_cut_which_is_said(admin_client, sync_settings):
+    sync_settings(HISTORY_STATE_LENGTH=5)
+    owner = Owner.objects.create(name="Order desks")
+    Owner.objects.update(name="b")
+    page = admin_client.get(url_of(entries(owner)[0])).content.decode()
+    assert "Order<" in page and "… and 6 more characters" in page
+
+
+def test_values_that_read_the_same_are_shown_as_they_are(admin_client):
+    made = Everything.objects.create(moment="2024-05-01T10:00:00.000001Z")
+    Everything.objects.update(moment="2024-05-01T10:00:00.000002Z")
+    page = admin_client.get(url_of(entries(made)[0])).content.decode()
+    assert ">2024-05-01T10:00:00.000001Z<" in page and ">2024-05-01T10:00:00.000002Z<" in page
 
 
 def test_what_only_writing_finds_out_is_told_too(admin_client, second, monkeypatch):

@@ -6,11 +6,26 @@ from typing import Any
 
 from django.db import connection
 
+import sync
 from sync.models import SyncLog
 from sync.publishing import publish
 from sync.restoring import Plan, apply, plan_restore, plan_undo
+from tests.testapp.models import Stock
 
 REASON = "asked for"
+
+
+def changed_by_three() -> Stock:
+    """Return a record that three people changed, each in a way of their own."""
+    with sync.context(actor="ada"):
+        stock = Stock.objects.create(sku="bolt", warehouse="north", quantity=3)
+    with sync.context(actor="grace"):
+        stock.quantity, stock.warehouse = 4, "south"
+        stock.save()
+    with sync.context(actor="alan"):
+        stock.quantity = 5
+        stock.save()
+    return stock
 
 
 def entries(instance: Any, **conditions: Any) -> list[SyncLog]:

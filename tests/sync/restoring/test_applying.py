@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection
 from sync.errors import ChangedMeanwhile, RestoreError
 from sync.models import SyncLog
 from sync.publishing import publish
-from sync.restoring import AFTER, apply, plan_restore, plan_undo
+from sync.restoring import AFTER, Invalid, apply, plan_restore, plan_undo
 from sync.restoring import applying as applying_module
 from tests.support.late import LateTransaction
 from tests.support.state import database_state
@@ -166,15 +166,36 @@ def test_a_crash_between_two_records_leaves_nothing_behind(monkeypatch):
     assert (database_state(), SyncLog.objects.count()) == before
 
 
-def test_what_only_the_database_knows_is_told_in_words(stock, monkeypatch):
+@pytest.mark.parametrize(
+    "told",
+    [
+        ["no such place"],
+        ["no such place\nDETAIL:  Failing row contains (1, kept-back)."],
+        [4025, "no such place"],
+        [1062, "Duplicate entry 'kept-back' for key 'no such place'"],
+    ],
+)
+def test_what_only_the_database_knows_is_told_in_words(stock, monkeypatch, told):
     make = maker(entries(stock)[0])
 
     def refuse(*args):
-        raise IntegrityError("no such place")
+        raise IntegrityError(*told)
 
     monkeypatch.setattr(applying_module, "_save", refuse)
-    with pytest.raises(RestoreError, match="no such place"):
+    with pytest.raises(RestoreError, match="no such place") as caught:
         carry_out(make, make(False))
+    assert "kept-back" not in str(caught.value)
+
+
+def test_what_becomes_invalid_after_the_look_is_told_by_field():
+    booking = Booking.objects.create(code="a", room="1")
+    Booking.objects.update(code="b")
+    make = maker(entries(booking)[0], ["code"])
+    seen = make(False)
+    Booking.objects.create(code="a", room="2")
+    with pytest.raises(Invalid) as caught:
+        carry_out(make, seen)
+    assert list(caught.value.errors) == ["code"]
 
 
 def test_what_became_invalid_in_large_plans_is_found_when_written(monkeypatch):

@@ -14,12 +14,13 @@ from django.utils import timezone
 
 import sync
 from sync import codec
+from sync.differences import ABSENT
 from sync.errors import RestoreError
 from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
 from sync.restoring import AFTER, BEFORE, plan_restore
 from tests.sync.observing import recorded
-from tests.sync.restoring.applied import REASON, entries, last_entry, restore
+from tests.sync.restoring.applied import REASON, changed_by_three, entries, last_entry, restore
 from tests.testapp.models import (
     Account,
     Article,
@@ -63,16 +64,7 @@ separately = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def stock():
-    """A record that three people changed."""
-    with sync.context(actor="ada"):
-        stock = Stock.objects.create(sku="bolt", warehouse="north", quantity=3)
-    with sync.context(actor="grace"):
-        stock.quantity, stock.warehouse = 4, "south"
-        stock.save()
-    with sync.context(actor="alan"):
-        stock.quantity = 5
-        stock.save()
-    return stock
+    return changed_by_three()
 
 
 def fields_of(plan, index=0):
@@ -225,6 +217,17 @@ def test_keys_computed_columns_and_times_of_saving_stay_as_they_are():
     stamped = Stamped.objects.create(name="a")
     Stamped.objects.update(name="b")
     assert obstacle(plan_restore(entries(stamped)[0], AFTER), "touched") == "auto_now"
+
+
+@pytest.mark.parametrize(("model", "name"), [(Line, "total"), (Stamped, "touched")])
+def test_what_was_recorded_of_a_field_before_it_was_kept_out_is_not_shown(register, model, name):
+    register(model)
+    made = model.objects.create(**({"price": 2} if model is Line else {"name": "a"}))
+    entry = entries(made)[0]
+    assert entry.values[name] is not None
+    register(model, exclude=[name])
+    field = fields_of(plan_restore(entry, AFTER))[name]
+    assert (field.obstacle.code, field.present, field.wanted) == ("kept_out", ABSENT, ABSENT)
 
 
 def test_a_save_touches_what_every_save_touches():

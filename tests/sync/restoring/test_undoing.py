@@ -19,10 +19,12 @@ from tests.testapp.models import (
     Cascaded,
     CascadedDeeper,
     Label,
+    Line,
     Memo,
     Nulled,
     Owner,
     Restaurant,
+    Stamped,
     Stock,
     Team,
     Unseen,
@@ -206,6 +208,49 @@ def test_what_was_pruned_is_no_longer_known():
     assert "not in the log any more" in " ".join(plan_undo(entry).problems)
 
 
+def test_of_a_transaction_that_was_pruned_in_part_nothing_is_undone(sync_settings):
+    sync_settings(HISTORY_UNDO_ROWS=2)
+    with transaction.atomic():
+        for number in range(7):
+            Stock.objects.create(sku=str(number), warehouse="n")
+    entry = newest()
+    with log_maintenance():
+        SyncLog.objects.filter(seq__gt=entry.seq - 6, seq__lt=entry.seq).delete()
+    with pytest.raises(RestoreError, match="not in the log any more"):
+        plan_undo(entry)
+
+
+def test_a_value_that_cannot_be_taken_back_keeps_all_from_being_undone():
+    stock = Stock.objects.create(sku="bolt", warehouse="n")
+    Stock.objects.update(sku="nut", quantity=5)
+    entry = newest()
+    sync.redact(stock, ["sku"], keep=True)
+    plan = plan_undo(entry)
+    assert "Its value was removed from the history." in " ".join(plan.problems)
+    assert not plan.is_applicable
+
+
+def test_a_field_that_may_not_be_changed_keeps_all_from_being_undone():
+    Stock.objects.create(sku="bolt", warehouse="n")
+    Stock.objects.update(sku="nut", quantity=5)
+    plan = plan_undo(newest(), rights=Limited(read_only=["sku"]))
+    assert "not change it" in " ".join(plan.problems)
+
+
+def test_times_of_saving_and_computed_columns_keep_nothing_from_being_undone():
+    Stamped.objects.create(name="a")
+    Line.objects.create(price=2)
+    with transaction.atomic():
+        for made, name, value in (
+            (Stamped.objects.get(), "name", "b"),
+            (Line.objects.get(), "price", 3),
+        ):
+            setattr(made, name, value)
+            made.save()
+    undo(newest())
+    assert (Stamped.objects.get().name, Line.objects.get().total) == ("a", 2)
+
+
 def test_tables_that_are_not_recorded_any_more_keep_it_from_being_undone(unregister):
     Stock.objects.create(sku="bolt", warehouse="n")
     entry = newest()
@@ -231,10 +276,10 @@ def test_records_that_moved_to_another_audience_move_back(red, blue):
 
 
 class Limited:
-    """Rights that leave out an action or a model."""
+    """Rights that leave out an action, a model or a field."""
 
-    def __init__(self, hidden=None, denied=()):
-        self.hidden, self.denied = hidden, denied
+    def __init__(self, hidden=None, denied=(), read_only=()):
+        self.hidden, self.denied, self.unchanging = hidden, denied, read_only
 
     def may_see(self, model):
         return model is not self.hidden
@@ -243,7 +288,7 @@ class Limited:
         return model is not self.hidden and (action, model) not in self.denied
 
     def read_only(self, model, instance):
-        return ()
+        return self.unchanging
 
     def look_at(self, model, instances):
         pass

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Final
 
-from django.db.models import OuterRef, Subquery
-
+from sync.change_sets import span_of
 from sync.conf import conf
 from sync.errors import RestoreError
-from sync.models import MOVED, REDACTED, SyncLog, SyncLogQuerySet
+from sync.locking import head
+from sync.models import MOVED, SyncLog
+from sync.previous import previous_entries
+from sync.restoring.chunks import chunks
 from sync.restoring.dependencies import too_many
 from sync.restoring.references import Key
-
-CHUNK: Final = 500
-"""Entries looked up by one statement: below the 999 parameters of SQLite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,29 +44,29 @@ class Effect:
 
 
 def entries_of_transaction(entry: SyncLog) -> list[SyncLog]:
-    """Return the entries of an entry's transaction in their order, without what merely tells
-    audiences. Raises `RestoreError` where they are more than `HISTORY_UNDO_ROWS`.
-
-    The entries of a transaction have successive numbers, so they are found without an index.
-    """
+    """Return the entries of an entry's transaction that are kept, in their order. Raises
+    `RestoreError` where they are more than `HISTORY_UNDO_ROWS`."""
     limit = conf().HISTORY_UNDO_ROWS
-    log = SyncLog.objects.using(entry._state.db).filter(transaction=entry.transaction)
+    using = entry._state.db or conf().DATABASE
+    log = SyncLog.objects.using(using)
     if entry.seq is None:
-        found = log.pending().order_by("id")
+        found = log.pending().filter(transaction=entry.transaction).order_by("id")
     else:
-        found = log.filter(seq__gte=entry.seq - limit, seq__lte=entry.seq + limit).order_by("seq")
+        span = span_of(using, entry.seq, head(using).seq)
+        found = log.filter(seq__gte=span.first, seq__lte=span.last).order_by("seq")
     entries = list(found[: limit + 1])
     if len(entries) > limit:
         raise RestoreError(too_many())
-    return [one for one in entries if one.cause != MOVED]
+    return entries
 
 
 def effects(entries: Iterable[SyncLog]) -> list[Effect]:
     """Return what the entries of one transaction did to each record, in the order in which each was
-    changed last."""
+    changed last. Those that merely tell audiences did nothing."""
     by_record: dict[Key, list[SyncLog]] = {}
     for entry in entries:
-        by_record.setdefault((entry.table, entry.record_id), []).append(entry)
+        if entry.cause != MOVED:
+            by_record.setdefault((entry.table, entry.record_id), []).append(entry)
     found = sorted((_effect(one) for one in by_record.values()), key=lambda one: one.last.pk)
     return list(_with_states(found))
 
@@ -83,28 +81,12 @@ def _effect(entries: list[SyncLog]) -> Effect:
 
 def _with_states(found: list[Effect]) -> Iterator[Effect]:
     """Look up what the records were before, all together."""
+    preceding: dict[int, SyncLog] = {}
     updated = [one.first for one in found if one.first.action == SyncLog.Action.UPDATE]
-    preceding = _preceding(updated)
+    for chunk in chunks([one for one in updated if one.seq is not None]):
+        preceding |= previous_entries(chunk)
     for one in found:
         if one.first.action == SyncLog.Action.DELETE and one.first.data:
             yield dataclasses.replace(one, before=one.first)
         else:
             yield dataclasses.replace(one, before=preceding.get(one.first.pk))
-
-
-def _preceding(entries: list[SyncLog]) -> dict[int, SyncLog]:
-    found: dict[int, SyncLog] = {}
-    for start in range(0, len(entries), CHUNK):
-        found |= _preceding_of_some(entries[start : start + CHUNK])
-    return found
-
-
-def _preceding_of_some(entries: list[SyncLog]) -> dict[int, SyncLog]:
-    log: SyncLogQuerySet = SyncLog.objects.using(entries[0]._state.db)
-    same = log.published().filter(table=OuterRef("table"), record_id=OuterRef("record_id"))
-    same = same.exclude(cause=MOVED).exclude(cause=REDACTED, action=SyncLog.Action.DELETE)
-    earlier = same.filter(seq__lt=OuterRef("seq")).order_by("-seq").values("pk")[:1]
-    asked = log.filter(pk__in=[one.pk for one in entries]).order_by()
-    pairs = dict(asked.annotate(former=Subquery(earlier)).values_list("pk", "former"))
-    former = log.in_bulk([pk for pk in pairs.values() if pk is not None])
-    return {pk: former[known] for pk, known in pairs.items() if known in former}

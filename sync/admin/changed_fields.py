@@ -9,10 +9,11 @@ from typing import Any
 from django.db.models import Model
 from django.utils.text import Truncator, capfirst
 
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
 from sync.admin.readable import BLANK, REDACTED, readable, referred
 from sync.conf import conf
 from sync.history import Difference
+from sync.record_numbers import type_record
 from sync.registry import registry
 
 
@@ -43,7 +44,7 @@ class ChangedField:
 def changed_fields(
     model: type[Model] | None,
     rows: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     *,
     length: int | None = None,
 ) -> list[ChangedField]:
@@ -69,7 +70,9 @@ def field_titles(model: type[Model] | None, names: Iterable[str]) -> list[str]:
     return [_title(fields.get(name), name) for name in names]
 
 
-def referred_records(model: type[Model] | None, rows: Sequence[Difference]) -> Iterator[type_pair]:
+def referred_records(
+    model: type[Model] | None, rows: Sequence[Difference]
+) -> Iterator[type_record]:
     """Yield the records that the values of foreign keys stand for."""
     fields = _fields(model)
     for row in rows:
@@ -93,7 +96,7 @@ def _title(field: Any, name: str) -> str:
     return name if field is None else str(capfirst(str(field.verbose_name)))
 
 
-def _value(field: Any, value: Any, named: Mapping[type_pair, Label], room: int) -> Value:
+def _value(field: Any, value: Any, named: Mapping[type_record, Label], room: int) -> Value:
     found = readable(field, value, named)
     if found.label is not None:
         return Value(found.label.short, found.label.title, url=found.label.url)

@@ -19,7 +19,7 @@ from sync.admin.entry_actions import entry_actions
 from sync.admin.entry_additions import FACTS
 from sync.admin.entry_fields import differences_of, entry_fields
 from sync.admin.field_rows import referred_records
-from sync.admin.labels import Label, labels, type_pair
+from sync.admin.labels import Label, labels
 from sync.admin.neighbours import Neighbours, neighbours_in_log, neighbours_of_record
 from sync.admin.passed import passed
 from sync.admin.permissions import may_view_table, model_of
@@ -30,6 +30,7 @@ from sync.history import preceding
 from sync.matching import Budget
 from sync.models import SyncLog
 from sync.publishing import publish
+from sync.record_numbers import type_record
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -131,7 +132,7 @@ def _searches(log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[tuple[str, st
             yield name, f"{feed}?{urlencode({name: value})}"
 
 
-def _actor(entry: SyncLog) -> list[type_pair]:
+def _actor(entry: SyncLog) -> list[type_record]:
     """Return the user who made the change as a record, whose name of today may be another."""
     return [(get_user_model()._meta.db_table, entry.actor_id)] if entry.actor_id else []
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sync.admin.field_rows import FieldRow, field_rows
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
 from sync.admin.permissions import model_of
 from sync.history import Difference, told
 from sync.matching import Budget
 from sync.models import MOVED, REDACTED, SyncLog
+from sync.record_numbers import type_record
 from sync.shown import shown
 
 BOTH: Final = "both"
@@ -46,7 +47,7 @@ def differences_of(
 def entry_fields(
     entry: SyncLog,
     found: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     budget: Budget,
     *,
     has_previous: bool,

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.text import capfirst
 
 from sync import codec
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
 from sync.admin.pieces import Piece, pieces_of_one_side, whole
 from sync.admin.readable import JSON, PLAIN, TEXT, Readable, readable, referred
 from sync.conf import conf
@@ -18,6 +18,7 @@ from sync.diffs import DELETE, INSERT, text_diff
 from sync.history import Difference
 from sync.json_diffs import Change, json_diff
 from sync.matching import Budget
+from sync.record_numbers import type_record
 from sync.registry import registry
 
 Model = type[models.Model]
@@ -73,7 +74,7 @@ class FieldRow:
     """How many more places changed than are shown."""
 
 
-def referred_records(model: Model | None, rows: Iterable[Difference]) -> Iterator[type_pair]:
+def referred_records(model: Model | None, rows: Iterable[Difference]) -> Iterator[type_record]:
     """Yield the records that foreign keys refer to, whose labels are to be looked up together."""
     fields = _fields(model)
     for row in rows:
@@ -85,7 +86,7 @@ def referred_records(model: Model | None, rows: Iterable[Difference]) -> Iterato
 def field_rows(
     model: Model | None,
     rows: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     budget: Budget,
 ) -> list[FieldRow]:
     """Return the fields in the order given; `budget` bounds what all their comparisons cost."""
@@ -103,7 +104,7 @@ def _fields(model: Model | None) -> dict[str, Any]:
 
 
 def _field_row(
-    field: Any, row: Difference, named: Mapping[type_pair, Label], budget: Budget
+    field: Any, row: Difference, named: Mapping[type_record, Label], budget: Budget
 ) -> FieldRow:
     title = row.name if field is None else capfirst(str(field.verbose_name))
     before, after = readable(field, row.before, named), readable(field, row.after, named)
@@ -130,7 +131,7 @@ def _sides(before: Readable, after: Readable, budget: Budget) -> tuple[Side, Sid
     )
 
 
-def _place(change: Change, named: Mapping[type_pair, Label], budget: Budget) -> Place:
+def _place(change: Change, named: Mapping[type_record, Label], budget: Budget) -> Place:
     before, after = readable(None, change.before, named), readable(None, change.after, named)
     left, right = _sides(before, after, budget)
     return Place(

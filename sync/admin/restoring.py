@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from sync.admin.addresses import page_url
 from sync.admin.admin_log import tell_admin_log
+from sync.admin.links import Link
 from sync.admin.permissions import RESTORE, may_view_table
 from sync.admin.restore_forms import ReasonForm, seen_by, token_of
 from sync.admin.restore_rights import AdminRights, admin_of
@@ -31,13 +32,6 @@ from sync.restoring import AFTER, BEFORE, SIDES, Invalid, Plan, Step, apply, pla
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
-
-
-class Link(NamedTuple):
-    """Something that can be done from an entry."""
-
-    text: str
-    url: str
 
 
 class _Choice(NamedTuple):

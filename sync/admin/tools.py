@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
+from sync.admin.links import Link
 from sync.admin.permissions import may_view_log
 from sync.admin.searching import Search
 
@@ -20,30 +21,23 @@ PRUNE_LOG: Final = "sync.prune_synclog"
 REDACT_LOG: Final = "sync.redact_synclog"
 
 
-class Tool(NamedTuple):
-    """A link to a page that does something with the history."""
-
-    text: str
-    url: str
-
-
 def may(request: HttpRequest, permission: str) -> bool:
     """Tell whether somebody may use a tool; without the right to see the history nobody may."""
     return may_view_log(request) and request.user.has_perm(permission)
 
 
-def tools(request: HttpRequest, log_admin: SyncLogAdmin, search: Search) -> list[Tool]:
+def tools(request: HttpRequest, log_admin: SyncLogAdmin, search: Search) -> list[Link]:
     """Return the tools that somebody may use, made ready for what the search shows."""
-    found: list[Tool] = []
+    found: list[Link] = []
     if may(request, EXPORT_LOG):
         url = page_url(log_admin, "export")
-        found.append(Tool(_("Export as CSV"), f"{url}?{search.query_string(format='csv')}"))
-        found.append(Tool(_("Export as NDJSON"), f"{url}?{search.query_string(format='ndjson')}"))
+        found.append(Link(_("Export as CSV"), f"{url}?{search.query_string(format='csv')}"))
+        found.append(Link(_("Export as NDJSON"), f"{url}?{search.query_string(format='ndjson')}"))
     if may(request, PRUNE_LOG):
-        found.append(Tool(_("Remove old changes"), page_url(log_admin, "prune")))
+        found.append(Link(_("Remove old changes"), page_url(log_admin, "prune")))
     if may(request, REDACT_LOG):
         url = redact_url(log_admin, search.table, search.record)
-        found.append(Tool(_("Remove values…"), url))
+        found.append(Link(_("Remove values…"), url))
     return found
 
 

@@ -104,9 +104,7 @@ def _stretch(span: Span, asked: str) -> Stretch:
     return Stretch(first, last, earlier, None if last == span.last else last + 1)
 
 
-def _entries(
-    request: HttpRequest, site: AdminSite, stretch: Stretch
-) -> tuple[list[SyncLog], int]:
+def _entries(request: HttpRequest, site: AdminSite, stretch: Stretch) -> tuple[list[SyncLog], int]:
     """Return the entries of a page that may be seen, in their order, and how many may not."""
     log = SyncLog.objects.using(conf().DATABASE).order_by("seq")
     every = log.filter(seq__gte=stretch.first, seq__lte=stretch.last)

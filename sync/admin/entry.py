@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
@@ -14,7 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 
 from sync.admin import entry_notes
-from sync.admin.addresses import page_url
+from sync.admin.addresses import feed_url, page_url
 from sync.admin.entry_actions import entry_actions
 from sync.admin.entry_additions import FACTS
 from sync.admin.entry_fields import differences_of, entry_fields
@@ -24,6 +23,7 @@ from sync.admin.neighbours import Neighbours, neighbours_in_log, neighbours_of_r
 from sync.admin.passed import passed
 from sync.admin.permissions import may_view_table, model_of
 from sync.admin.record_links import name_of_model, object_url, user_url
+from sync.admin.searching import Search
 from sync.conf import conf
 from sync.cursor import Position
 from sync.history import preceding
@@ -120,7 +120,6 @@ def _addresses(log_admin: SyncLogAdmin, found: Neighbours) -> dict[str, str]:
 
 def _searches(log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[tuple[str, str]]:
     """Yield where the feed shows all changes of the same origin."""
-    feed = page_url(log_admin, "changelist")
     origin = {
         "actor": entry.actor_id or entry.actor,
         "request": entry.request_id,
@@ -129,7 +128,7 @@ def _searches(log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[tuple[str, st
     }
     for name, value in origin.items():
         if value:
-            yield name, f"{feed}?{urlencode({name: value})}"
+            yield name, feed_url(log_admin, Search().narrowed(**{name: value}))
 
 
 def _actor(entry: SyncLog) -> list[type_record]:

@@ -11,11 +11,12 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from sync import codec
 from sync.admin.permissions import may_view_table, model_of
+from sync.admin.record_links import name_of_model
 from sync.admin.record_names import name_among, names_of
 from sync.conf import conf
 from sync.differences import parsed_key
@@ -146,6 +147,4 @@ def _told(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(table: str, record_id: str) -> str:
-    model = model_of(table)
-    name = table if model is None else capfirst(str(model._meta.verbose_name))
-    return _("%(model)s %(record)s") % {"model": name, "record": record_id}
+    return _("%(model)s %(record)s") % {"model": name_of_model(table), "record": record_id}

@@ -17,6 +17,7 @@ from sync.admin.entry_fields import EntryFields, differences_of, entry_fields
 from sync.admin.entry_notes import cause_in_short
 from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels
+from sync.admin.numbers import number_in
 from sync.admin.permissions import may_view_log, may_view_table, model_of
 from sync.admin.previous import previous_entries
 from sync.admin.record_links import name_of_model
@@ -97,7 +98,7 @@ def transaction_page(request: HttpRequest, log_admin: SyncLogAdmin, seq: int) ->
 def _stretch(span: Span, asked: str) -> Stretch:
     """Return the page that begins at a number; at the first where the number is none of these."""
     size = conf().TRANSACTION_PAGE
-    number = int(asked) if asked.isdecimal() and asked.isascii() and len(asked) < 19 else 0
+    number = number_in(asked) or 0
     first = number if span.first <= number <= span.last else span.first
     last = min(first + size - 1, span.last)
     earlier = None if first == span.first else max(first - size, span.first)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -17,6 +16,7 @@ from sync.admin.chart import chart
 from sync.admin.feed_rows import feed_rows
 from sync.admin.numbers import number_in
 from sync.admin.permissions import may_view_log, visible_tables
+from sync.admin.rendering import render as page_of
 from sync.admin.search_form import SearchForm
 from sync.admin.searching import Search
 from sync.admin.strip import strip
@@ -51,31 +51,20 @@ def feed(
     last = publish().seq
     tables = visible_tables(request, log_admin.admin_site)
     walk = Walk(search, tables, last)
-    before, after = (number_in(request.GET.get(name, "")) for name in (_BEFORE, _AFTER))
-    page, is_first = _page(walk, before, after)
     context = {
-        **log_admin.admin_site.each_context(request),
+        **_page_context(request, log_admin, search, walk),
         "title": _("Changes"),
-        "opts": log_admin.opts,
         "form": SearchForm(request.GET.dict() | search.chosen, tables=tables),
         "search": search,
         "chips": _chips(search),
-        "page": page,
-        "rows": feed_rows(request, log_admin, search, page.entries),
-        "is_first": is_first,
-        "older": _older(log_admin, search, page, is_backwards=after is not None and not is_first),
-        "newer": "" if is_first else _newer(log_admin, search, page, before),
         "list_url": page_url(log_admin, "changelist"),
-        "first": feed_url(log_admin, search),
         "size": walk.span.size,
-        "count": walk.count(page) if is_first and _is_counted(search, walk) else None,
         "chart": chart(strip(search, walk.bounded, last), search),
         "live": _live(request, log_admin, search, last),
         "tools": tools(request, log_admin, search),
         **(extra_context or {}),
     }
-    request.current_app = log_admin.admin_site.name
-    return TemplateResponse(request, "admin/sync/feed.html", context)
+    return page_of(request, log_admin, "feed", **context)
 
 
 @require_safe
@@ -128,6 +117,24 @@ def _fragment(
     found = feed_rows(request, log_admin, search, entries)
     url = page_url(log_admin, "changelist")
     return render(request, "admin/sync/feed_rows.html", {"rows": found, "list_url": url})
+
+
+def _page_context(
+    request: HttpRequest, log_admin: SyncLogAdmin, search: Search, walk: Walk
+) -> dict[str, Any]:
+    """Return the rows of the page asked for, and the ways to those around it."""
+    before, after = (number_in(request.GET.get(name, "")) for name in (_BEFORE, _AFTER))
+    page, is_first = _page(walk, before, after)
+    is_backwards = after is not None and not is_first
+    return {
+        "page": page,
+        "rows": feed_rows(request, log_admin, search, page.entries),
+        "is_first": is_first,
+        "count": walk.count(page) if is_first and _is_counted(search, walk) else None,
+        "first": feed_url(log_admin, search),
+        "older": _older(log_admin, search, page, is_backwards=is_backwards),
+        "newer": "" if is_first else _newer(log_admin, search, page, before),
+    }
 
 
 def _page(walk: Walk, before: int | None, after: int | None) -> tuple[Page, bool]:

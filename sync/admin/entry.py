@@ -16,8 +16,8 @@ from sync.admin.addresses import feed_url, page_url
 from sync.admin.entry_actions import entry_actions
 from sync.admin.entry_additions import FACTS
 from sync.admin.entry_fields import differences_of, entry_fields
-from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels
+from sync.admin.model_fields import referred_records
 from sync.admin.neighbours import Neighbours, neighbours_in_log, neighbours_of_record
 from sync.admin.passed import passed
 from sync.admin.permissions import may_view_table, model_of

@@ -37,7 +37,7 @@ PLAIN: Final = "plain"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Readable:
-    """A value for `admin/sync/value.html`."""
+    """A value for `admin/sync/side.html`."""
 
     kind: str
     text: str = ""

@@ -14,8 +14,9 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
 from sync.admin.addresses import page_url
-from sync.admin.changed_fields import ChangedField, changed_fields, referred_records
+from sync.admin.changed_fields import ChangedField, changed_fields
 from sync.admin.labels import labels
+from sync.admin.model_fields import referred_records
 from sync.admin.points import parse_point, type_point
 from sync.admin.record import subject_context
 from sync.admin.record_links import name_of_model

@@ -15,14 +15,10 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from sync.admin.addresses import feed_url, page_url
-from sync.admin.changed_fields import (
-    ChangedField,
-    changed_fields,
-    field_titles,
-    referred_records,
-)
+from sync.admin.changed_fields import ChangedField, changed_fields
 from sync.admin.labels import Label, labels
 from sync.admin.merging import Line
+from sync.admin.model_fields import field_titles, referred_records
 from sync.admin.permissions import model_of
 from sync.admin.record_links import name_of_model
 from sync.admin.restoring import may_restore

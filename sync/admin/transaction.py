@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 
 from sync.admin.entry_fields import EntryFields, differences_of, entry_fields
 from sync.admin.entry_notes import cause_in_short
-from sync.admin.field_rows import referred_records
 from sync.admin.labels import Label, labels
+from sync.admin.model_fields import referred_records
 from sync.admin.numbers import number_in
 from sync.admin.permissions import may_view_log, may_view_table, model_of
 from sync.admin.previous import previous_entries

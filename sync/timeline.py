@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
-from sync.history import STATES, Difference, told
+from sync.history import Difference, told
 from sync.models import MOVED, SyncLog
+from sync.previous import previous_entries
 from sync.record_numbers import newest_numbers, type_record
 from sync.shown import shown
 
@@ -42,8 +43,8 @@ def steps(
     if not numbers:
         return []
     log = SyncLog.objects.using(using)
-    entries = list(_with_preceding(log.filter(seq__in=numbers)).order_by("-seq"))
-    previous = _preceding(log, entries)
+    entries = list(log.filter(seq__in=numbers).order_by("-seq"))
+    previous = previous_entries(entries)
     values = shown([*entries, *previous.values()])
     left = _left(log, entries)
     return [
@@ -53,31 +54,8 @@ def steps(
             left.get(entry.seq or 0, ""),
         )
         for entry in entries
-        for before_it in (previous.get(_id_before(entry)),)
+        for before_it in (previous.get(entry.pk),)
     ]
-
-
-def _with_preceding(entries: QuerySet[SyncLog]) -> QuerySet[SyncLog]:
-    same = SyncLog.objects.using(entries.db).filter(
-        STATES,
-        table=OuterRef("table"),
-        record_id=OuterRef("record_id"),
-        seq__isnull=False,
-        seq__lt=OuterRef("seq"),
-    )
-    return entries.annotate(preceding_id=Subquery(same.order_by("-seq").values("id")[:1]))
-
-
-def _id_before(entry: SyncLog) -> int:
-    found: int | None = entry.preceding_id  # type: ignore[attr-defined]  # annotated above
-    return found or 0
-
-
-def _preceding(log: QuerySet[SyncLog], entries: Sequence[SyncLog]) -> dict[int, SyncLog]:
-    """Return the entries before the given ones, by id; most of them are among these."""
-    known = {entry.pk: entry for entry in entries}
-    missing = {_id_before(entry) for entry in entries} - known.keys() - {0}
-    return known | {entry.pk: entry for entry in log.filter(pk__in=missing)}
 
 
 def _left(log: QuerySet[SyncLog], entries: Sequence[SyncLog]) -> dict[int, str]:

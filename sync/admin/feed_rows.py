@@ -13,11 +13,11 @@ from sync.admin.addresses import page_url
 from sync.admin.changes import Changes, changes
 from sync.admin.entry_notes import cause_in_short
 from sync.admin.labels import Label, labels
-from sync.admin.previous import previous_entries
 from sync.admin.record_links import name_of_model
 from sync.admin.searching import Search
 from sync.admin.spans import age
 from sync.models import SyncLog
+from sync.previous import previous_entries
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin

@@ -19,13 +19,13 @@ from sync.admin.labels import Label, labels
 from sync.admin.model_fields import referred_records
 from sync.admin.numbers import number_in
 from sync.admin.permissions import may_view_log, may_view_table, model_of
-from sync.admin.previous import previous_entries
 from sync.admin.record_links import name_of_model
 from sync.admin.rendering import render
 from sync.change_sets import Span, span_of
 from sync.conf import conf
 from sync.matching import Budget
 from sync.models import SyncLog
+from sync.previous import previous_entries
 from sync.publishing import publish
 from sync.record_numbers import type_record
 

@@ -25,7 +25,8 @@ from realtime.layer import shared_layer
 from realtime.models import Client, Device, Presence
 from realtime.presence import client_rows, clients_away, place_in
 from realtime.relay import local_relays
-from sync.admin.health_sections import Fact, Link, Section
+from sync.admin.health_sections import Fact, Section
+from sync.admin.links import Link
 from sync.admin.spans import span
 from sync.conf import conf as sync_conf
 from sync.locking import head

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from django.db.models import OuterRef, Subquery
 
 from sync.history import STATES
 from sync.models import SyncLog
+from sync.record_numbers import type_record
 
 
 def previous_entries(entries: Collection[SyncLog]) -> dict[int, SyncLog]:
@@ -22,14 +23,15 @@ def previous_entries(entries: Collection[SyncLog]) -> dict[int, SyncLog]:
     places = log.filter(pk__in=[one.pk for one in asked]).values_list(
         Subquery(earlier.values("pk")[:1]), flat=True
     )
-    by_record: dict[tuple[str, str], list[SyncLog]] = {}
-    for one in log.filter(pk__in=places.order_by()).order_by():
+    by_record: dict[type_record, list[SyncLog]] = {}
+    for one in log.filter(pk__in=places.order_by()).order_by("-seq"):
         by_record.setdefault((one.table, one.record_id), []).append(one)
-    found = {one.pk: _before(one, by_record.get((one.table, one.record_id), ())) for one in asked}
-    return {pk: former for pk, former in found.items() if former is not None}
+    return {one.pk: before for one in asked if (before := _newest_before(one, by_record))}
 
 
-def _before(entry: SyncLog, found: Collection[SyncLog]) -> SyncLog | None:
+def _newest_before(
+    entry: SyncLog, by_record: Mapping[type_record, Sequence[SyncLog]]
+) -> SyncLog | None:
     assert entry.seq is not None, "only a published entry has others before it"
-    before = [one for one in found if one.seq is not None and one.seq < entry.seq]
-    return max(before, key=lambda one: one.seq or 0, default=None)
+    found = by_record.get((entry.table, entry.record_id), ())
+    return next((one for one in found if one.seq is not None and one.seq < entry.seq), None)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 
-from sync.admin.labels import Label, type_pair
-from sync.admin.readable import BLANK, REDACTED, readable, referred
+from sync.admin.labels import Label
+from sync.admin.model_fields import readable_fields, title_of
+from sync.admin.readable import BLANK, REDACTED, readable
 from sync.conf import conf
 from sync.history import Difference
-from sync.registry import registry
+from sync.record_numbers import type_record
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,18 +44,18 @@ class ChangedField:
 def changed_fields(
     model: type[Model] | None,
     rows: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     *,
     length: int | None = None,
 ) -> list[ChangedField]:
     """Return differences in words, in their order. `named` has the labels of the records that
     `referred_records` names; a text is cut at `length` (default: `HISTORY_VALUE_LENGTH`)."""
-    fields = _fields(model)
+    fields = readable_fields(model)
     room = conf().HISTORY_VALUE_LENGTH if length is None else length
     return [
         ChangedField(
             row.name,
-            _title(fields.get(row.name), row.name),
+            title_of(fields.get(row.name), row.name),
             row.is_changed,
             _value(fields.get(row.name), row.before, named, room),
             _value(fields.get(row.name), row.after, named, room),
@@ -63,37 +64,7 @@ def changed_fields(
     ]
 
 
-def field_titles(model: type[Model] | None, names: Iterable[str]) -> list[str]:
-    """Return what fields are called that the log names."""
-    fields = _fields(model)
-    return [_title(fields.get(name), name) for name in names]
-
-
-def referred_records(model: type[Model] | None, rows: Sequence[Difference]) -> Iterator[type_pair]:
-    """Yield the records that the values of foreign keys stand for."""
-    fields = _fields(model)
-    for row in rows:
-        for value in (row.before, row.after):
-            field = fields.get(row.name)
-            pair = None if field is None else referred(field, value)
-            if pair is not None:
-                yield pair
-
-
-def _fields(model: type[Model] | None) -> dict[str, Any]:
-    """Return a model's fields by the names of their columns, but for those that are digests."""
-    if model is None:
-        return {}
-    registration = registry.find(model._meta.db_table)
-    masked = () if registration is None else registration.redact.keys()
-    return {one.attname: one for one in model._meta.concrete_fields if one.attname not in masked}
-
-
-def _title(field: Any, name: str) -> str:
-    return name if field is None else str(capfirst(str(field.verbose_name)))
-
-
-def _value(field: Any, value: Any, named: Mapping[type_pair, Label], room: int) -> Value:
+def _value(field: Any, value: Any, named: Mapping[type_record, Label], room: int) -> Value:
     found = readable(field, value, named)
     if found.label is not None:
         return Value(found.label.short, found.label.title, url=found.label.url)

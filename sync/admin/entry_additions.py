@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.http import HttpRequest
 
+from sync.admin.links import Link
 from sync.models import SyncLog
 
 if TYPE_CHECKING:
@@ -21,17 +22,10 @@ class Fact(NamedTuple):
     url: str = ""
 
 
-class Action(NamedTuple):
-    """A link to something that can be done with an entry, or with the history."""
-
-    text: str
-    url: str
-
-
 FACTS: Final[list[Callable[[HttpRequest, SyncLog], Iterable[Fact]]]] = []
 """Each is called as `facts(request, entry)` and yields lines that are shown below who made the
 change, such as the device of its client. It checks itself what the request's user may see."""
 
-ACTIONS: Final[list[Callable[[HttpRequest, SyncLogAdmin, SyncLog], Iterable[Action]]]] = []
+ACTIONS: Final[list[Callable[[HttpRequest, SyncLogAdmin, SyncLog], Iterable[Link]]]] = []
 """Each is called as `actions(request, log_admin, entry)` and yields what the request's user may do
 from the entry; nothing where that is nothing."""

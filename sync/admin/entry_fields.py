@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sync.admin.field_rows import FieldRow, field_rows
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
 from sync.admin.permissions import model_of
 from sync.history import Difference
 from sync.matching import Budget
 from sync.models import REDACTED, SyncLog
+from sync.record_numbers import type_record
 
 BOTH: Final = "both"
 BEFORE: Final = "before"
@@ -31,7 +32,7 @@ class EntryFields:
 def entry_fields(
     entry: SyncLog,
     found: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     budget: Budget,
     *,
     has_previous: bool,

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from sync.admin import live
-from sync.admin.addresses import page_url
+from sync.admin.addresses import feed_url, page_url
 from sync.admin.chart import chart
 from sync.admin.feed_rows import feed_rows
+from sync.admin.numbers import number_in
 from sync.admin.permissions import may_view_log, visible_tables
+from sync.admin.rendering import render as page_of
 from sync.admin.search_form import SearchForm
 from sync.admin.searching import Search
 from sync.admin.strip import strip
@@ -46,35 +47,24 @@ def feed(
     _refuse_strangers(request)
     search = Search.parse(request.GET)
     if "" in request.GET.values() and not search.errors:  # a form sends its empty fields too
-        return redirect(_address(log_admin, search))
+        return redirect(feed_url(log_admin, search))
     last = publish().seq
     tables = visible_tables(request, log_admin.admin_site)
     walk = Walk(search, tables, last)
-    before, after = _number(request, _BEFORE), _number(request, _AFTER)
-    page, is_first = _page(walk, before, after)
     context = {
-        **log_admin.admin_site.each_context(request),
+        **_page_context(request, log_admin, search, walk),
         "title": _("Changes"),
-        "opts": log_admin.opts,
         "form": SearchForm(request.GET.dict() | search.chosen, tables=tables),
         "search": search,
         "chips": _chips(search),
-        "page": page,
-        "rows": feed_rows(request, log_admin, search, page.entries),
-        "is_first": is_first,
-        "older": _older(log_admin, search, page, is_backwards=after is not None and not is_first),
-        "newer": "" if is_first else _newer(log_admin, search, page, before),
         "list_url": page_url(log_admin, "changelist"),
-        "first": _address(log_admin, search),
         "size": walk.span.size,
-        "count": walk.count(page) if is_first and _is_counted(search, walk) else None,
         "chart": chart(strip(search, walk.bounded, last), search),
         "live": _live(request, log_admin, search, last),
         "tools": tools(request, log_admin, search),
         **(extra_context or {}),
     }
-    request.current_app = log_admin.admin_site.name
-    return TemplateResponse(request, "admin/sync/feed.html", context)
+    return page_of(request, log_admin, "feed", **context)
 
 
 @require_safe
@@ -82,7 +72,7 @@ def rows(request: HttpRequest, log_admin: SyncLogAdmin) -> HttpResponse:
     """Answer with the rows newer than a number, newest first and a page at most, for a list that
     stays open."""
     _refuse_strangers(request)
-    after = _number(request, _AFTER)
+    after = number_in(request.GET.get(_AFTER, ""))
     if after is None:
         raise Http404("Say after which number of the log.")
     last = publish().seq
@@ -129,10 +119,22 @@ def _fragment(
     return render(request, "admin/sync/feed_rows.html", {"rows": found, "list_url": url})
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.GET.get(name, "")
-    # As many digits as every database takes for a number.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+def _page_context(
+    request: HttpRequest, log_admin: SyncLogAdmin, search: Search, walk: Walk
+) -> dict[str, Any]:
+    """Return the rows of the page asked for, and the ways to those around it."""
+    before, after = (number_in(request.GET.get(name, "")) for name in (_BEFORE, _AFTER))
+    page, is_first = _page(walk, before, after)
+    is_backwards = after is not None and not is_first
+    return {
+        "page": page,
+        "rows": feed_rows(request, log_admin, search, page.entries),
+        "is_first": is_first,
+        "count": walk.count(page) if is_first and _is_counted(search, walk) else None,
+        "first": feed_url(log_admin, search),
+        "older": _older(log_admin, search, page, is_backwards=is_backwards),
+        "newer": "" if is_first else _newer(log_admin, search, page, before),
+    }
 
 
 def _page(walk: Walk, before: int | None, after: int | None) -> tuple[Page, bool]:
@@ -147,23 +149,17 @@ def _page(walk: Walk, before: int | None, after: int | None) -> tuple[Page, bool
 
 def _older(log_admin: SyncLogAdmin, search: Search, page: Page, *, is_backwards: bool) -> str:
     if page.unseen is not None and not is_backwards:
-        return _address(log_admin, search, before=page.unseen + 1)
+        return feed_url(log_admin, search, before=page.unseen + 1)
     if page.entries and (page.has_more or is_backwards):
-        return _address(log_admin, search, before=page.entries[-1].seq)
+        return feed_url(log_admin, search, before=page.entries[-1].seq)
     return ""
 
 
 def _newer(log_admin: SyncLogAdmin, search: Search, page: Page, before: int | None) -> str:
     if page.unseen is not None and before is None:
-        return _address(log_admin, search, after=page.unseen - 1)
+        return feed_url(log_admin, search, after=page.unseen - 1)
     first = page.entries[0].seq if page.entries else (before or 1) - 1
-    return _address(log_admin, search, after=first)
-
-
-def _address(log_admin: SyncLogAdmin, search: Search, **more: Any) -> str:
-    query = search.query_string(**more)
-    url = page_url(log_admin, "changelist")
-    return f"{url}?{query}" if query else url
+    return feed_url(log_admin, search, after=first)
 
 
 def _is_counted(search: Search, walk: Walk) -> bool:

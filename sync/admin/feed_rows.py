@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.text import capfirst
-from django.utils.timesince import timesince
-from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
 from sync.admin.changes import Changes, changes
+from sync.admin.entry_notes import cause_in_short
 from sync.admin.labels import Label, labels
-from sync.admin.permissions import model_of
+from sync.admin.record_links import name_of_model
 from sync.admin.searching import Search
-from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
+from sync.admin.spans import age
+from sync.models import SyncLog
 from sync.previous import previous_entries
 
 if TYPE_CHECKING:
@@ -45,11 +43,7 @@ class Row:
     @property
     def cause(self) -> str:
         """What the action does not say."""
-        return {
-            MOVED: _("left the audience"),
-            ARRIVED: _("came to the audience"),
-            REDACTED: _("redacted"),
-        }.get(self.entry.cause, "")
+        return cause_in_short(self.entry)
 
     @property
     def is_unchanged(self) -> bool:
@@ -60,14 +54,14 @@ def feed_rows(
     request: HttpRequest, log_admin: SyncLogAdmin, search: Search, entries: Sequence[SyncLog]
 ) -> list[Row]:
     """Return the rows of entries that somebody may see."""
-    named = labels(log_admin.admin_site, request, _records(entries))
+    named = labels(log_admin.admin_site, request, [(one.table, one.record_id) for one in entries])
     before = previous_entries(entries)
     now = timezone.now()
     return [
         Row(
             entry=entry,
             label=named[entry.table, entry.record_id],
-            kind=_kind(entry.table),
+            kind=name_of_model(entry.table),
             changes=changes(entry, before.get(entry.pk)),
             age=age(entry.recorded_at, now),
             url=page_url(log_admin, "change", entry.pk),
@@ -77,22 +71,6 @@ def feed_rows(
         )
         for entry in entries
     ]
-
-
-def age(moment: datetime.datetime, now: datetime.datetime) -> str:
-    """Return how long ago a moment is, in its largest unit."""
-    if now - moment < datetime.timedelta(minutes=1):
-        return _("just now")
-    return _("%(age)s ago") % {"age": timesince(moment, now, depth=1)}
-
-
-def _records(entries: Iterable[SyncLog]) -> list[tuple[str, str]]:
-    return [(entry.table, entry.record_id) for entry in entries]
-
-
-def _kind(table: str) -> str:
-    model = model_of(table)
-    return table if model is None else str(capfirst(str(model._meta.verbose_name)))
 
 
 def _narrowed(search: Search, entry: SyncLog) -> dict[str, str]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
 from django.db import models
-from django.utils.text import capfirst
 
 from sync import codec
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
+from sync.admin.model_fields import readable_fields, title_of
 from sync.admin.pieces import Piece, pieces_of_one_side, whole
-from sync.admin.readable import JSON, PLAIN, TEXT, Readable, readable, referred
+from sync.admin.readable import JSON, PLAIN, TEXT, Readable, readable
 from sync.conf import conf
 from sync.diffs import DELETE, INSERT, text_diff
 from sync.history import Difference
 from sync.json_diffs import Change, json_diff
 from sync.matching import Budget
-from sync.registry import registry
+from sync.record_numbers import type_record
 
 Model = type[models.Model]
 
@@ -73,39 +73,21 @@ class FieldRow:
     """How many more places changed than are shown."""
 
 
-def referred_records(model: Model | None, rows: Iterable[Difference]) -> Iterator[type_pair]:
-    """Yield the records that foreign keys refer to, whose labels are to be looked up together."""
-    fields = _fields(model)
-    for row in rows:
-        if (field := fields.get(row.name)) is not None:
-            both = referred(field, row.before), referred(field, row.after)
-            yield from (pair for pair in both if pair is not None)
-
-
 def field_rows(
     model: Model | None,
     rows: Iterable[Difference],
-    named: Mapping[type_pair, Label],
+    named: Mapping[type_record, Label],
     budget: Budget,
 ) -> list[FieldRow]:
     """Return the fields in the order given; `budget` bounds what all their comparisons cost."""
-    fields = _fields(model)
+    fields = readable_fields(model)
     return [_field_row(fields.get(row.name), row, named, budget) for row in rows]
 
 
-def _fields(model: Model | None) -> dict[str, Any]:
-    """Return the fields by the names of their columns, but for those whose values are masked."""
-    if model is None:
-        return {}
-    registration = registry.find(model._meta.db_table)
-    masked = registration.redact.keys() if registration is not None else ()
-    return {one.attname: one for one in model._meta.concrete_fields if one.attname not in masked}
-
-
 def _field_row(
-    field: Any, row: Difference, named: Mapping[type_pair, Label], budget: Budget
+    field: Any, row: Difference, named: Mapping[type_record, Label], budget: Budget
 ) -> FieldRow:
-    title = row.name if field is None else capfirst(str(field.verbose_name))
+    title = title_of(field, row.name)
     before, after = readable(field, row.before, named), readable(field, row.after, named)
     if not row.is_changed:
         return FieldRow(row.name, title, False, Side.of(before), Side.of(after))
@@ -130,7 +112,7 @@ def _sides(before: Readable, after: Readable, budget: Budget) -> tuple[Side, Sid
     )
 
 
-def _place(change: Change, named: Mapping[type_pair, Label], budget: Budget) -> Place:
+def _place(change: Change, named: Mapping[type_record, Label], budget: Budget) -> Place:
     before, after = readable(None, change.before, named), readable(None, change.after, named)
     left, right = _sides(before, after, budget)
     return Place(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from sync.admin.health_of_log import log_sections
 from sync.admin.health_sections import SECTIONS
 from sync.admin.permissions import may_view_log
+from sync.admin.rendering import render
 
 if TYPE_CHECKING:
     from sync.admin.log_admin import SyncLogAdmin
@@ -26,11 +26,6 @@ def health(request: HttpRequest, log_admin: SyncLogAdmin) -> HttpResponse:
     site = log_admin.admin_site
     providers = (log_sections, *SECTIONS)
     sections = list(chain.from_iterable(provider(request, site) for provider in providers))
-    context = {
-        **site.each_context(request),
-        "title": _("Health of the hub"),
-        "opts": log_admin.opts,
-        "sections": sections,
-        "bad": [fact for section in sections for fact in section.facts if fact.is_bad],
-    }
-    return TemplateResponse(request, "admin/sync/health.html", context)
+    bad = [fact for section in sections for fact in section.facts if fact.is_bad]
+    title = _("Health of the hub")
+    return render(request, log_admin, "health", title=title, sections=sections, bad=bad)

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
+from sync.admin.links import Link
+
 
 class Fact(NamedTuple):
     """One thing that is known, in translated words."""
@@ -27,13 +29,6 @@ class Fact(NamedTuple):
     """Whether somebody should look after it."""
 
 
-class Link(NamedTuple):
-    """A page that shows more of it."""
-
-    text: str
-    url: str
-
-
 class Section(NamedTuple):
     """Some facts, and a table, under a heading."""
 
@@ -44,6 +39,7 @@ class Section(NamedTuple):
     rows: Sequence[Sequence[str]] = ()
     note: str = ""
     links: Sequence[Link] = ()
+    """Pages that show more of it."""
 
 
 Provider = Callable[[HttpRequest, AdminSite], Iterable[Section]]

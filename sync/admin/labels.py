@@ -11,20 +11,19 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.text import Truncator, capfirst
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from sync import codec
 from sync.admin.permissions import may_view_table, model_of
+from sync.admin.record_links import name_of_model
 from sync.admin.record_names import name_among, names_of
 from sync.conf import conf
 from sync.differences import parsed_key
 from sync.log_state import newest_entries
 from sync.models import SyncLog
+from sync.record_numbers import type_record
 from sync.registry import registry
-
-type_pair = tuple[str, str]
-"""The table and the record id that name a record in the log."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ class Label:
 
 
 def labels(
-    site: AdminSite, request: HttpRequest, pairs: Iterable[type_pair]
-) -> dict[type_pair, Label]:
+    site: AdminSite, request: HttpRequest, pairs: Iterable[type_record]
+) -> dict[type_record, Label]:
     """Return the label of every pair, in a few queries per table, however many pairs there are.
 
     A record of a table that somebody may not view is called by its table and id alone, as it is
@@ -59,7 +58,7 @@ def labels(
     by_table: dict[str, list[str]] = {}
     for table, record_id in dict.fromkeys(pairs):
         by_table.setdefault(table, []).append(record_id)
-    found: dict[type_pair, Label] = {}
+    found: dict[type_record, Label] = {}
     for table, record_ids in by_table.items():
         if may_view_table(request, site, table):
             named = _labels_of_table(site, request, table, record_ids)
@@ -148,6 +147,4 @@ def _told(table: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(table: str, record_id: str) -> str:
-    model = model_of(table)
-    name = table if model is None else capfirst(str(model._meta.verbose_name))
-    return _("%(model)s %(record)s") % {"model": name, "record": record_id}
+    return _("%(model)s %(record)s") % {"model": name_of_model(table), "record": record_id}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import re
-from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from sync.admin.moment_field import MomentField
-
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+from sync.admin.numbers import number_in
 
 type_point = int | datetime.datetime
 
@@ -20,8 +17,9 @@ def parse_point(text: str) -> type_point:
     """Return the number of a change, or a moment in the current time zone where the text names
     none. Raises `ValidationError` for anything else."""
     text = text.strip()
-    if _NUMBER.fullmatch(text):
-        return int(text)
+    number = number_in(text)
+    if number is not None:
+        return number
     try:
         moment: datetime.datetime = MomentField().clean(text)
     except ValidationError:

@@ -18,7 +18,8 @@ from django.utils.duration import duration_string
 from django.utils.translation import gettext as _
 
 from sync import codec
-from sync.admin.labels import Label, type_pair
+from sync.admin.labels import Label
+from sync.record_numbers import type_record
 from sync.shown import Redacted
 
 Field = Any
@@ -36,7 +37,7 @@ PLAIN: Final = "plain"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Readable:
-    """A value for `admin/sync/value.html`."""
+    """A value for `admin/sync/side.html`."""
 
     kind: str
     text: str = ""
@@ -53,7 +54,7 @@ class Readable:
         return dataclasses.replace(self, text=self.exact, exact="")
 
 
-def readable(field: Field | None, value: Any, named: Mapping[type_pair, Label]) -> Readable:
+def readable(field: Field | None, value: Any, named: Mapping[type_record, Label]) -> Readable:
     """Return an encoded value of a field as people read it; as it is where the field, as the model
     has it today, cannot read it, or is gone."""
     if value is None:
@@ -72,7 +73,7 @@ def readable(field: Field | None, value: Any, named: Mapping[type_pair, Label]) 
     return _of_type(field, value)
 
 
-def referred(field: Field, value: Any) -> type_pair | None:
+def referred(field: Field, value: Any) -> type_record | None:
     """Return the table and the id of the record that a foreign key refers to."""
     target = getattr(field, "target_field", None) if field.remote_field else None
     if target is None or not target.primary_key or value is None or isinstance(value, Redacted):

@@ -6,11 +6,11 @@ import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.text import capfirst
@@ -20,7 +20,9 @@ from django.utils.translation import pgettext
 from sync.admin.addresses import page_url
 from sync.admin.admin_messages import admin_messages
 from sync.admin.merging import AROUND, ONE_REQUEST, Lines, Place, merged
+from sync.admin.numbers import number_in
 from sync.admin.permissions import visible_tables
+from sync.admin.record_links import object_url
 from sync.admin.subjects import Subject, find_subject
 from sync.admin.timeline_rows import timeline_rows
 from sync.children import Children, children
@@ -90,25 +92,17 @@ def subject_context(
         "object": subject.instance,
         "module_name": "" if opts is None else str(capfirst(opts.verbose_name_plural)),
         "preserved_filters": "" if opts is None else model_admin.get_preserved_filters(request),
-        "object_url": _object_url(log_admin, subject),
+        "object_url": _object_url(request, site, subject),
         "record_url": page_url(log_admin, "record", *names),
         "compare_url": page_url(log_admin, "compare", *names),
         "as_of_url": page_url(log_admin, "as_of", *names),
     }
 
 
-def _object_url(log_admin: SyncLogAdmin, subject: Subject) -> str:
+def _object_url(request: HttpRequest, site: AdminSite, subject: Subject) -> str:
     if subject.instance is None or subject.model_admin is None:
         return ""
-    opts = subject.model_admin.opts
-    try:
-        return reverse(
-            f"admin:{opts.app_label}_{opts.model_name}_change",
-            args=(quote(str(subject.instance.pk)),),
-            current_app=log_admin.admin_site.name,
-        )
-    except NoReverseMatch:
-        return ""
+    return object_url(site, request, subject.model_admin.model, str(subject.instance.pk))
 
 
 def _lines(subject: Subject, others: list[type_record], place: Place) -> Lines:
@@ -156,9 +150,10 @@ def _number(request: HttpRequest, name: str) -> int | None:
     given = request.GET.get(name)
     if given is None:
         return None
-    if not (given.isascii() and given.isdigit() and len(given) <= 18):
+    number = number_in(given)
+    if number is None:
         raise _nowhere(given)
-    return int(given)
+    return number
 
 
 def _nowhere(given: str) -> Http404:

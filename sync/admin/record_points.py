@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from sync.admin.addresses import page_url
-from sync.admin.changed_fields import ChangedField, changed_fields, referred_records
+from sync.admin.changed_fields import ChangedField, changed_fields
 from sync.admin.labels import labels
+from sync.admin.model_fields import referred_records
 from sync.admin.points import parse_point, type_point
 from sync.admin.record import subject_context
+from sync.admin.record_links import name_of_model
 from sync.admin.subjects import Subject, find_subject
 from sync.as_of import State, state_as_of
 from sync.comparing import compare as differences_between
@@ -137,16 +137,12 @@ def _parts(
     named = labels(log_admin.admin_site, request, pairs)
     return [
         Part(
-            _name(record[0], models[record]),
+            name_of_model(record[0]),
             [_point(log_admin, state) for state in states],
             changed_fields(models[record], rows, named, length=conf().HISTORY_STATE_LENGTH),
         )
         for record, states, rows in told
     ]
-
-
-def _name(table: str, model: type[Model] | None) -> str:
-    return table if model is None else str(capfirst(str(model._meta.verbose_name)))
 
 
 def _point(log_admin: SyncLogAdmin, state: State) -> Point:

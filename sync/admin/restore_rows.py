@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
 from sync.admin.field_rows import Side
-from sync.admin.labels import labels, type_pair
+from sync.admin.labels import labels
 from sync.admin.readable import REDACTED as HIDDEN
 from sync.admin.readable import Readable, readable, referred
 from sync.conf import conf
 from sync.differences import ABSENT
 from sync.models import SyncLog
+from sync.record_numbers import type_record
 from sync.restoring import RECORD, Plan, Step
 from sync.restoring.field_plans import FieldPlan
 from sync.restoring.obstacles import KEPT_OUT, KEY, REDACTED
@@ -134,7 +135,7 @@ def _fields(step: Step) -> dict[str, Any]:
     return {one.attname: one for one in step.model._meta.local_concrete_fields}
 
 
-def _referred(step: Step) -> Iterator[type_pair]:
+def _referred(step: Step) -> Iterator[type_record]:
     fields = _fields(step)
     for plan in step.fields:
         for value in (plan.present, plan.wanted):

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
 from sync.admin.carrying_out import Looked, looked_at
-from sync.admin.entry_additions import Action
 from sync.admin.labels import labels
+from sync.admin.links import Link
 from sync.admin.permissions import RESTORE, may_view_table
 from sync.admin.record_links import name_of_model
 from sync.admin.rendering import render
@@ -55,11 +55,11 @@ def may_restore(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -
     return bool(may_change or model_admin.has_add_permission(request))
 
 
-def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Action]:
+def links(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> Iterator[Link]:
     """Yield the links that an entry's page shows to who may restore."""
     if may_restore(request, log_admin, entry):
-        yield Action(_("Restore…"), page_url(log_admin, "restore", entry.pk))
-        yield Action(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
+        yield Link(_("Restore…"), page_url(log_admin, "restore", entry.pk))
+        yield Link(_("Undo the whole transaction…"), page_url(log_admin, "undo", entry.pk))
 
 
 def entry_to_restore(request: HttpRequest, log_admin: SyncLogAdmin, pk: int) -> SyncLog:

@@ -10,7 +10,6 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
 from sync.admin import exporting, feed, health, pruning, redacting
-from sync.admin.addresses import page_url as page_url
 from sync.admin.record import record
 from sync.admin.record_points import as_of, compare
 from sync.admin.restoring import restore

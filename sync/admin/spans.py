@@ -7,6 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 IN_SECONDS: Final = 120
@@ -20,3 +21,10 @@ def span(time: datetime.timedelta) -> str:
         now = timezone.now()
         return str(timesince(now - time, now))
     return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}
+
+
+def age(moment: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how long ago a moment is, in its largest unit."""
+    if now - moment < datetime.timedelta(minutes=1):
+        return _("just now")
+    return _("%(age)s ago") % {"age": timesince(moment, now, depth=1)}

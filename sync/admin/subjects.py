@@ -51,7 +51,7 @@ def find_subject(
     site = log_admin.admin_site
     if not may_view_table(request, site, table):
         raise PermissionDenied
-    if "\x00" in record_id:  # which PostgreSQL cannot even look for
+    if "\x00" in table + record_id:  # which PostgreSQL cannot even look for
         raise _not_there(table, record_id)
     model = model_of(table)
     model_admin = None if model is None else site._registry.get(model)

@@ -5,29 +5,25 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import NoReverseMatch
 from django.utils import timezone
-from django.utils.text import capfirst, get_text_list
-from django.utils.timesince import timesince
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
-from sync.admin.addresses import page_url
-from sync.admin.changed_fields import (
-    ChangedField,
-    changed_fields,
-    field_titles,
-    referred_records,
-)
+from sync.admin.addresses import feed_url, page_url
+from sync.admin.changed_fields import ChangedField, changed_fields
 from sync.admin.labels import Label, labels
 from sync.admin.merging import Line
+from sync.admin.model_fields import field_titles, referred_records
 from sync.admin.permissions import model_of
+from sync.admin.record_links import name_of_model
 from sync.admin.restoring import may_restore
+from sync.admin.searching import Search
+from sync.admin.spans import age
 from sync.admin.subjects import Subject
 from sync.conf import conf
 from sync.models import ARRIVED, REDACTED, SyncLog
@@ -63,10 +59,7 @@ class Row:
     @property
     def age(self) -> str:
         """How long ago it was, in the largest unit."""
-        now = timezone.now()
-        if now - self.moment < datetime.timedelta(minutes=1):
-            return _("just now")
-        return _("%(age)s ago") % {"age": timesince(self.moment, now, depth=1)}
+        return age(self.moment, timezone.now())
 
     @property
     def is_own(self) -> bool:
@@ -116,9 +109,9 @@ def _row(
         fields=fields,
         further=len(line.step.changed) - len(fields),
         label=named[entry.table, entry.record_id] if _is_other(subject, line.step) else None,
-        kind=_kind(subject, entry, model),
+        kind=_kind(subject, entry),
         url=page_url(log_admin, "change", entry.pk),
-        transaction_url=_transaction_url(log_admin, entry),
+        transaction_url=page_url(log_admin, "transaction", entry.seq),
         who_url=_who_url(log_admin, entry),
     )
 
@@ -127,11 +120,11 @@ def _is_other(subject: Subject, step: Step) -> bool:
     return (step.entry.table, step.entry.record_id) not in subject.parts
 
 
-def _kind(subject: Subject, entry: SyncLog, model: type[Model] | None) -> str:
+def _kind(subject: Subject, entry: SyncLog) -> str:
     """Return what a row is called that is not the record's own: of a child, or of a parent."""
     if entry.table == subject.table and entry.record_id == subject.record_id:
         return ""
-    return entry.table if model is None else str(capfirst(str(model._meta.verbose_name)))
+    return name_of_model(entry.table)
 
 
 def _note(step: Step, model: type[Model] | None) -> str:
@@ -156,13 +149,6 @@ def _told(line: Line) -> list[str]:
     return [str(message.get_change_message() or message) for message in line.messages]
 
 
-def _transaction_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:
-    try:
-        return page_url(log_admin, "transaction", entry.seq)
-    except NoReverseMatch:
-        return _feed_url(log_admin, transaction=entry.transaction)
-
-
 def _restore_url(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) -> str:
     may = may_restore(request, log_admin, entry)
     return page_url(log_admin, "restore", entry.pk) if may else ""
@@ -170,8 +156,4 @@ def _restore_url(request: HttpRequest, log_admin: SyncLogAdmin, entry: SyncLog) 
 
 def _who_url(log_admin: SyncLogAdmin, entry: SyncLog) -> str:
     who = entry.actor_id or entry.actor
-    return _feed_url(log_admin, actor=who) if who else ""
-
-
-def _feed_url(log_admin: SyncLogAdmin, **search: Any) -> str:
-    return f"{page_url(log_admin, 'changelist')}?{urlencode(search)}"
+    return feed_url(log_admin, Search(actor=who)) if who else ""

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from sync.admin.addresses import page_url
-from sync.admin.entry_additions import Action
+from sync.admin.links import Link
 from sync.admin.permissions import may_view_log
 from sync.admin.searching import Search
 
@@ -26,18 +26,18 @@ def may(request: HttpRequest, permission: str) -> bool:
     return may_view_log(request) and request.user.has_perm(permission)
 
 
-def tools(request: HttpRequest, log_admin: SyncLogAdmin, search: Search) -> list[Action]:
+def tools(request: HttpRequest, log_admin: SyncLogAdmin, search: Search) -> list[Link]:
     """Return the tools that somebody may use, made ready for what the search shows."""
-    found: list[Action] = []
+    found: list[Link] = []
     if may(request, EXPORT_LOG):
         url = page_url(log_admin, "export")
-        found.append(Action(_("Export as CSV"), f"{url}?{search.query_string(format='csv')}"))
-        found.append(Action(_("Export as NDJSON"), f"{url}?{search.query_string(format='ndjson')}"))
+        found.append(Link(_("Export as CSV"), f"{url}?{search.query_string(format='csv')}"))
+        found.append(Link(_("Export as NDJSON"), f"{url}?{search.query_string(format='ndjson')}"))
     if may(request, PRUNE_LOG):
-        found.append(Action(_("Remove old changes"), page_url(log_admin, "prune")))
+        found.append(Link(_("Remove old changes"), page_url(log_admin, "prune")))
     if may(request, REDACT_LOG):
         url = redact_url(log_admin, search.table, search.record)
-        found.append(Action(_("Remove values…"), url))
+        found.append(Link(_("Remove values…"), url))
     return found
 
 

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 import sync
 from hubproject.models import Project
-from sync.admin.entry_additions import Action, Fact
+from sync.admin.entry_additions import Fact
+from sync.admin.links import Link
 from sync.admin.passed import Passed
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.publishing import publish
@@ -366,7 +367,7 @@ def test_who_may_is_led_to_restoring_undoing_and_removing_values(admin_client, c
 
 def test_others_add_facts_and_actions(admin_client, monkeypatch):
     facts = [lambda request, entry: [Fact("Device", "Ada's phone", "/d/")]]
-    actions = [lambda request, log_admin, entry: [Action("Undo", "/u/")]]
+    actions = [lambda request, log_admin, entry: [Link("Undo", "/u/")]]
     monkeypatch.setattr("sync.admin.entry.FACTS", facts)
     monkeypatch.setattr("sync.admin.entry_actions.ACTIONS", actions)
     Owner.objects.create(name="Ada")

@@ -220,6 +220,7 @@ def test_what_nobody_ever_made_is_not_found(admin_client):
     assert admin_client.get(url_of("testapp_owner", "4711")).status_code == 404
     assert admin_client.get(url_of("testapp_owner", "no number")).status_code == 404
     assert admin_client.get(url_of("no_table", "1")).status_code == 404
+    assert admin_client.get(url_of("\x00", "1")).status_code == 404
     assert admin_client.get(url_of("testapp_owner", "\x00")).status_code == 404
 
 

@@ -124,15 +124,6 @@ def test_a_page_that_is_not_there_is_the_first(admin_client, mixed, asked):
     assert len(changes_on(page)) == 3
 
 
-def test_a_fragment_has_the_changes_alone(admin_client, mixed, sync_settings):
-    fragment = Element.of(admin_client.get(url_of(mixed[0], fragment=1)))
-    assert fragment.all("html") == fragment.all("h1") == []
-    assert len(changes_on(fragment)) == 3
-    sync_settings(TRANSACTION_PAGE=2)
-    fragment = Element.of(admin_client.get(url_of(mixed[0], fragment=1)))
-    assert links(fragment)["Whole transaction"] == url_of(mixed[0])
-
-
 @pytest.mark.parametrize("count", [2, 30])
 def test_a_large_transaction_costs_as_many_statements_as_a_small_one(admin_client, count):
     owners = [Owner.objects.create(name=str(n)) for n in range(2)]

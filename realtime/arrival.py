@@ -57,15 +57,13 @@ class Arrival:
         self._seat.arrive()
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
-        grant, look = None, self._relay.looks
-        if token is not None:
-            grant = await self._grant_of(token)
-        elif cookies_count:
-            grant = await in_database(auth.session_grant, self._scope["headers"])
-        if grant is not None:
-            await self._admit(grant, look)
-            await report(self._connection)
-            return
+        if token is not None or cookies_count:
+            look = await self._looked()
+            grant = await self._named(token)
+            if grant is not None:
+                await self._admit(grant, look)
+                await report(self._connection)
+                return
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(conf().AUTHENTICATION_TIMEOUT, self._too_late)
 
@@ -98,7 +96,7 @@ class Arrival:
         return None
 
     async def _authenticate(self, token: str) -> None:
-        look = self._relay.looks
+        look = await self._looked()
         grant = await self._grant_of(token)
         identity = self._connection.identity
         if identity is None:
@@ -107,6 +105,12 @@ class Arrival:
         if identity.user.pk != grant.user.pk:
             raise Forbidden("A connection cannot change its user. Open another one.")
         await self._access.switch(self._allowed(grant))
+
+    async def _named(self, token: str | None) -> Grant | None:
+        """Return what the handshake grants: by its token, else by its cookies."""
+        if token is not None:
+            return await self._grant_of(token)
+        return await in_database(auth.session_grant, self._scope["headers"])
 
     async def _grant_of(self, token: str) -> Grant:
         """Return what a token grants; the host is asked about its own alone, for nobody knows how
@@ -126,7 +130,7 @@ class Arrival:
             raise Forbidden("Who is connected already cannot pair. Open another connection.")
         address = self._connection.address
         counted = counted_as(address) or address
-        look = self._relay.looks
+        look = await self._looked()
         grant, token = await in_database(auth.pairing_grant, code, counted)
         await self._admit(grant, look)
         return token
@@ -145,6 +149,16 @@ class Arrival:
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 
+    async def _looked(self) -> int:
+        """Return the number of the relay's last look, once there was one.
+
+        The first reads no notices: whose credential was checked before it would have to be looked
+        up twice, and after a restart that is everybody.
+        """
+        if not self._relay.looks:
+            await self._relay.refresh()
+        return self._relay.looks
+
     def _allowed(self, grant: Grant) -> Grant:
         """Return what a credential grants this connection."""
         return watching.to_watch(grant) if self._watches else grant
@@ -153,8 +167,7 @@ class Arrival:
         """Return who is connected, and whether a notice that the relay has read since leaves a
         doubt: a user of whom there is always news is let in, and looked up again for each page.
 
-        `look` is the relay's last one before the credential was checked. Of a relay that had not
-        looked yet nothing is known, for its first look reads no notices.
+        `look` is the relay's last one before the credential was checked.
         """
         tries = 0
         while True:
@@ -162,7 +175,7 @@ class Arrival:
             newcomer = introducing.Newcomer(self._seat, grant, self._chosen_id)
             identity = await together(introducing.introduce_all, newcomer, self._is_there)
             await self._relay.refresh()
-            is_doubtful = not look or self._relay.was_noticed(identity.user, look)
+            is_doubtful = self._relay.was_noticed(identity.user, look)
             if not is_doubtful or tries == IDENTIFY_TRIES:
                 return identity, is_doubtful
             look = self._relay.looks

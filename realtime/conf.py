@@ -123,6 +123,9 @@ class Conf:
     WEBSOCKET_URL: str = "/ws/"
     """Where pages of the Django admin find the hub: a path on the host that serves them, or a whole
     address (`wss://...`); empty: nowhere, and they poll."""
+    FREEZE_HEAP: bool = True
+    """Whether what is loaded when the first client arrives is taken out of later garbage
+    collections (`gc.freeze`), each of which would hold up all clients for as long as it takes."""
     LISTEN_BACKLOG: int = 2048
     """Connections that may wait to be accepted; the kernel's `somaxconn` limits it."""
 

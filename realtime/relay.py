@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from realtime import hints, keeping, rechecking, watching
+from realtime import heap, hints, keeping, rechecking, watching
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.database import for_relay
@@ -66,6 +66,7 @@ class Relay:
     async def __aenter__(self) -> Relay:
         self._users += 1
         if not self._tasks:
+            heap.freeze()
             self.id = uuid.uuid4()  # rows that a cancelled write leaves behind die with the old one
             self._tasks = [
                 self._start(self._run()),

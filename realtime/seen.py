@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
 
 from realtime.addresses import counted_as
 from realtime.watching import HISTORY
@@ -76,10 +77,15 @@ class Seen:
 
     def is_somebody_else(self, other: Seen) -> bool:
         """Tell whether this is more than the same client having come further."""
-        return self._without_progress() != other._without_progress()
+        return _lasting(self) != _lasting(other)
 
-    def _without_progress(self) -> Seen:
-        return dataclasses.replace(self, acknowledged="", behind=False, stopped="", caught_up=False)
+
+_PROGRESS: Final = frozenset({"acknowledged", "behind", "stopped", "caught_up"})
+_lasting: Final = attrgetter(
+    *(field.name for field in dataclasses.fields(Seen) if field.name not in _PROGRESS)
+)
+"""All that does not change while the same client comes further; whenever somebody comes, it is
+compared for all who are there."""
 
 
 def _cursor(position: Position | None) -> str:

@@ -26,7 +26,9 @@ from realtime.expiry import Expiry
 from realtime.messages import Hello, Ping, encode
 from realtime.models import Device
 from realtime.pairing import pair_device
+from realtime.relay import relay
 from tests.realtime import test_device_grants, test_pairing
+from tests.realtime.conftest import finish_database_work
 from tests.realtime.doubles import RecordingTransport
 from tests.realtime.test_expiry import Loop
 from tests.support.off_loop import off_loop
@@ -259,6 +261,32 @@ async def test_a_storm_is_looked_up_together_and_each_is_told_what_it_would_be_t
     assert [clients[token].wire for token in bad] == [alone.wire] * len(bad)
     assert set(calls) == {"token_grants", "introduce_all", "saw_all"}
     assert max(calls.values()) <= 3
+
+
+async def test_who_comes_before_the_relay_has_looked_is_looked_up_once(
+    transactional_db, ada, monkeypatch
+):
+    """After a restart everybody does."""
+    asked = []
+    introduce_all = introducing.introduce_all
+
+    def note(newcomers):
+        asked.extend(newcomers)
+        return introduce_all(newcomers)
+
+    monkeypatch.setattr(introducing, "introduce_all", note)
+    tokens = [(await off_loop(known, ada))[1] for _ in range(STORM)]
+    async with relay() as unread:
+        assert not unread.looks
+        clients = [await Client(unread).begin() for _ in tokens]
+        await asyncio.gather(
+            *(one.say(Hello(token=token)) for one, token in zip(clients, tokens, strict=True))
+        )
+        assert {one.messages[0]["type"] for one in clients} == {"welcome"}
+        assert len(asked) == len(clients)
+        for one in clients:
+            await one.conversation.end()
+    await asyncio.to_thread(finish_database_work)
 
 
 async def test_a_client_that_gives_up_before_its_turn_is_not_looked_up(

@@ -95,6 +95,16 @@ def pages(size: int) -> dict[str, dict[str, str]]:
             HUB: reverse("admin:sync_synclog_change", args=[one.pk]),
             AUDITLOG: reverse("admin:auditlog_logentry_change", args=[size // 2]),
         },
+        "the history of a record": {
+            HUB: reverse("admin:sync_synclog_record", args=[table, record]),
+            SIMPLE: reverse("admin:capture_app_simple_history", args=[record]),
+        },
+        "all of a transaction": {HUB: reverse("admin:sync_synclog_transaction", args=[one.seq])},
+        "restoring from an entry": {HUB: reverse("admin:sync_synclog_restore", args=[one.pk])},
+        "the health of the hub": {HUB: reverse("admin:sync_synclog_health")},
+        "the beginning of an export": {
+            HUB: f"{reverse('admin:sync_synclog_export')}?format=csv&table={table}"
+        },
     }
 
 
@@ -123,6 +133,9 @@ def _timed(client: Client, url: str, runs: int) -> Timed:
         try:
             with connection.execute_wrapper(meter):
                 response = client.get(url)
+                if response.streaming:
+                    next(iter(response))
+                    response.close()
         except OperationalError:
             return Timed(None, meter.queries)
         if response.status_code != 200:

@@ -19,7 +19,7 @@ WITH RECURSIVE halving(low, step) AS (
     ), 1), step >> 1
     FROM halving WHERE step > 0
 )
-SELECT seq FROM sync_log WHERE seq > (SELECT low FROM halving WHERE step = 0)
+SELECT seq FROM sync_log WHERE seq > (SELECT low FROM halving WHERE step = 0) AND {own} IS NOT NULL
 ORDER BY seq LIMIT 1
 """
 
@@ -34,7 +34,7 @@ WITH RECURSIVE halving(low, step) AS (
     ), 1), step >> 1
     FROM halving WHERE step > 0
 )
-SELECT seq FROM sync_log WHERE seq <= (SELECT low FROM halving WHERE step = 0)
+SELECT seq FROM sync_log WHERE seq <= (SELECT low FROM halving WHERE step = 0) AND {own} IS NOT NULL
 ORDER BY seq DESC LIMIT 1
 """
 
@@ -46,9 +46,13 @@ class Span(NamedTuple):
     last: int
 
 
-def span_of(using: str, seq: int, end: int) -> Span:
-    """Return where the transaction of the entry with this number lies; `end` is the number at which
-    the log ends. About as many looks into an index as the number has bits, in two statements."""
+def span_of(using: str, seq: int, end: int) -> Span | None:
+    """Return where the transaction of the entry with this number lies; None where that entry is not
+    kept, for then its transaction is not known.
+
+    `end` is the number at which the log ends. About as many looks into an index as the number has
+    bits, in two statements.
+    """
     connection = connections[using]
     transaction = connection.ops.quote_name("transaction")
     names = {
@@ -62,5 +66,8 @@ def span_of(using: str, seq: int, end: int) -> Span:
         bounds = []
         for sql in (_FIRST, _LAST):
             cursor.execute(sql.format(**names))
-            bounds.append(cursor.fetchone()[0])
+            found = cursor.fetchone()
+            if found is None:
+                return None
+            bounds.append(found[0])
     return Span(*bounds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -13,12 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from sync.admin.addresses import page_url
+from sync.admin.addresses import feed_url
 from sync.admin.labels import labels
 from sync.admin.permissions import visible_tables
 from sync.admin.record_links import name_of_model
 from sync.admin.redact_form import RecordForm, RedactForm, choices_of
 from sync.admin.rendering import render
+from sync.admin.searching import Search
 from sync.admin.tools import REDACT_LOG, may
 from sync.admin.traces import trace
 from sync.conf import conf
@@ -84,7 +84,6 @@ def _redact_record(
     )
     outcome = _outcome(request, form, registration, record_id) if form.is_valid() else None
     own = registration.table, record_id
-    named = dict(zip(("table", "record"), own, strict=True))
     return render(
         request,
         log_admin,
@@ -97,7 +96,7 @@ def _redact_record(
         record=labels(log_admin.admin_site, request, [own])[own],
         record_id=record_id,
         is_known=newest is not None,
-        changes_url=f"{page_url(log_admin, 'changelist')}?{urlencode(named)}",
+        changes_url=feed_url(log_admin, Search(table=registration.table, record=record_id)),
         look=LOOK,
         redact=REDACT,
     )

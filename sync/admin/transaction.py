@@ -77,10 +77,12 @@ def transaction_page(request: HttpRequest, log_admin: SyncLogAdmin, seq: int) ->
     end = publish()
     entry = SyncLog.objects.using(conf().DATABASE).filter(seq=seq).first()
     if entry is None:
-        raise Http404(_("The log has no change with the number %(number)s.") % {"number": seq})
+        raise _not_there(seq)
     if not may_view_table(request, log_admin.admin_site, entry.table):
         raise PermissionDenied
     span = span_of(conf().DATABASE, seq, end.seq)
+    if span is None:  # it was pruned since
+        raise _not_there(seq)
     stretch = _stretch(span, request.GET.get("from", ""))
     entries, hidden = _entries(request, log_admin.admin_site, stretch)
     return render(
@@ -94,6 +96,10 @@ def transaction_page(request: HttpRequest, log_admin: SyncLogAdmin, seq: int) ->
         records=_records(request, log_admin.admin_site, entries),
         hidden=hidden,
     )
+
+
+def _not_there(seq: int) -> Http404:
+    return Http404(_("The log has no change with the number %(number)s.") % {"number": seq})
 
 
 def _stretch(span: Span, asked: str) -> Stretch:

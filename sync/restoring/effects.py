@@ -53,6 +53,8 @@ def entries_of_transaction(entry: SyncLog) -> list[SyncLog]:
         found = log.pending().filter(transaction=entry.transaction).order_by("id")
     else:
         span = span_of(using, entry.seq, head(using).seq)
+        if span is None:
+            return []
         found = log.filter(seq__gte=span.first, seq__lte=span.last).order_by("seq")
     entries = list(found[: limit + 1])
     if len(entries) > limit:

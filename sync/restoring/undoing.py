@@ -45,8 +45,7 @@ def plan_undo(entry: SyncLog, *, rights: Rights | None = None, locks: bool = Fal
 def _undoable(entries: list[SyncLog]) -> list[SyncLog]:
     """Refuse what cannot be taken back: because no record was changed by it, or only in part, which
     numbers that are missing between its own tell."""
-    first, last = entries[0].seq, entries[-1].seq
-    if first is not None and last is not None and last - first >= len(entries):
+    if _is_pruned(entries):
         raise RestoreError(_("Some of its changes are not in the log any more."))
     if any(one.cause == REDACTED for one in entries):
         raise RestoreError(_("It removed values from the history, which have gone for good."))
@@ -55,6 +54,13 @@ def _undoable(entries: list[SyncLog]) -> list[SyncLog]:
             _("It recorded what was in the tables already, and changed no record itself.")
         )
     return entries
+
+
+def _is_pruned(entries: list[SyncLog]) -> bool:
+    if not entries:  # since its page was asked for
+        return True
+    first, last = entries[0].seq, entries[-1].seq
+    return first is not None and last is not None and last - first >= len(entries)
 
 
 def _is_finding(entry: SyncLog) -> bool:

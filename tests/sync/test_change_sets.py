@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from sync.change_sets import span_of
-from sync.models import SyncLog
+from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
 from tests.sync.observing import Statements, published
 from tests.testapp.models import Owner
@@ -66,3 +66,11 @@ def test_it_costs_as_many_statements_whatever_the_size(log):
         span_of("default", end, end)
     assert len(asked) == 2
     assert SyncLog.objects.count() == 61
+
+
+def test_of_an_entry_that_is_not_kept_nothing_is_known(log):
+    end = log(2, 1, 3)
+    with log_maintenance():
+        SyncLog.objects.filter(seq=end - 1).delete()
+    assert span_of("default", end - 1, end) is None
+    assert span_of("default", end, end) == (end - 2, end)

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.urls import reverse
 
 import sync
+from sync.change_sets import span_of
 from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
 from tests.sync.admin.html import Element
@@ -122,6 +123,18 @@ def test_a_huge_transaction_is_shown_in_pages(admin_client, sync_settings):
 def test_a_page_that_is_not_there_is_the_first(admin_client, mixed, asked):
     page = Element.of(admin_client.get(url_of(mixed[0]), {"from": asked}))
     assert len(changes_on(page)) == 3
+
+
+def test_a_change_that_is_pruned_while_it_is_looked_up_is_not_found(
+    admin_client, mixed, monkeypatch
+):
+    def prune(using, seq, end):
+        with log_maintenance():
+            SyncLog.objects.filter(seq=seq).delete()
+        return span_of(using, seq, end)
+
+    monkeypatch.setattr("sync.admin.transaction.span_of", prune)
+    assert admin_client.get(url_of(mixed[0])).status_code == 404
 
 
 @pytest.mark.parametrize("count", [2, 30])

@@ -220,6 +220,15 @@ def test_of_a_transaction_that_was_pruned_in_part_nothing_is_undone(sync_setting
         plan_undo(entry)
 
 
+def test_of_a_transaction_that_was_pruned_meanwhile_nothing_is_undone():
+    Stock.objects.create(sku="bolt", warehouse="n")
+    entry = newest()
+    with log_maintenance():
+        SyncLog.objects.filter(pk=entry.pk).delete()
+    with pytest.raises(RestoreError, match="not in the log any more"):
+        plan_undo(entry)
+
+
 def test_a_value_that_cannot_be_taken_back_keeps_all_from_being_undone():
     stock = Stock.objects.create(sku="bolt", warehouse="n")
     Stock.objects.update(sku="nut", quantity=5)

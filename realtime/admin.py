@@ -16,6 +16,7 @@ from realtime import device_admin
 from realtime.devices import revoke_device
 from realtime.explain_admin import ExplainingAdmin, ExplainLink, link, may_explain
 from realtime.health_admin import hub_sections
+from realtime.known_values import KnownValues
 from realtime.lagging import lags
 from realtime.live_history import mediation
 from realtime.models import Client, Device, Presence
@@ -66,7 +67,7 @@ class PresenceAdmin(ExplainLink, SteeringAdmin, PreparedAdmin, ReadOnlyAdmin):
         *("client_id", "user", "device", "address", "app_version", "platform"),
         *("lag", "waiting", "behind", "connected_at", "seen_at"),
     )
-    list_filter = ("behind", "platform", "app_version")
+    list_filter = ("behind", ("platform", KnownValues), ("app_version", KnownValues))
     list_per_page = 50
     search_fields = ("client_id", "user_id", "address")
     fields = (

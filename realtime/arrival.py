@@ -17,7 +17,7 @@ from realtime.connection import Connection, Identity
 from realtime.database import in_database
 from realtime.errors import Forbidden, InvalidMessage
 from realtime.expiry import Expiry
-from realtime.grants import Grant
+from realtime.grants import Grant, renewed_all
 from realtime.messages import Hello
 from realtime.relay import Relay
 from realtime.sightings import report
@@ -149,6 +149,12 @@ class Arrival:
         if not identity.audiences:
             self._access.apply(identity, self._connection.ask())
 
+    async def _renewed(self, grant: Grant) -> Grant:
+        """Look at a credential again, with those of others where its kind can be."""
+        if hasattr(grant.renew, "together"):
+            return await together(renewed_all, grant, self._is_there)
+        return await in_database(grant.renew)
+
     async def _looked(self) -> int:
         """Return the number of the relay's last look, once there was one.
 
@@ -179,7 +185,7 @@ class Arrival:
             if not is_doubtful or tries == IDENTIFY_TRIES:
                 return identity, is_doubtful
             look = self._relay.looks
-            grant = await in_database(grant.renew)
+            grant = await self._renewed(grant)
 
     def _become(self, identity: Identity) -> None:
         if self._chosen_id not in (None, identity.client_id):

@@ -116,7 +116,8 @@ class Conf:
     RETRY_AFTER: tuple[float, float] = (0.5, 5.0)
     """The range over which reconnects after a shutdown are spread."""
     RETRY_AFTER_PER_CONNECTION: float = 0.02
-    """What each connection adds to the end of that range: about the time that its return takes."""
+    """What each connection adds to the end of that range: more than its return takes of the
+    processor, so that who comes back finds room."""
     GOODBYE_TIME: float = 0.0
     """Over how long a process that SIGTERM ends says goodbye to its clients, in batches, while it
     accepts nobody new; 0 says it to all at once, as SIGINT does in any case."""

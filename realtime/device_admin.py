@@ -17,6 +17,7 @@ from realtime.audience_names import names_of_audiences
 from realtime.devices import give_token, new_prefix, revoke_device, rotate_device
 from realtime.errors import DeviceIsRevoked
 from realtime.explain_admin import ExplainLink
+from realtime.known_values import KnownValues
 from realtime.lagging import lags
 from realtime.models import Device, Presence
 from realtime.pairing import offer_code
@@ -67,7 +68,11 @@ class DeviceAdmin(ExplainLink, SteeringAdmin, PreparedAdmin, DeviceModelAdmin):
         *("name", "user", "prefix", "state", "connections", "platform", "app_version"),
         *("address", "expires_at", "last_seen_at", "changes_behind", "waiting"),
     )
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "platform", "app_version")
+    list_filter = (
+        ("revoked_at", admin.EmptyFieldListFilter),
+        ("platform", KnownValues),
+        ("app_version", KnownValues),
+    )
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username", "address")
     fields = (

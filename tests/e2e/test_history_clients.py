@@ -8,7 +8,9 @@ from tests.support.off_loop import eventually, off_loop
 from tests.support.watched_page import admin_browser, session_of
 
 CONNECTIONS = "/admin/realtime/presence/"
+DEVICES = "/admin/realtime/device/"
 CONTENT = "#content-main"
+LIST = "#changelist-form"
 
 
 async def choose(page, action):
@@ -27,6 +29,9 @@ async def test_a_client_is_sent_a_message_and_then_sent_away(
     await eventually(Presence.objects.exists)
     session = await off_loop(session_of, user)
     async with admin_browser(browser, hub.http_url, session) as admin, admin.page() as page:
+        for path in (CONNECTIONS, DEVICES):
+            await page.open(path, CONTENT)
+            await page.is_accessible(LIST)
         await choose(page, "message")
         await page.is_accessible(CONTENT)
         await page.page.fill("[name=event]", "support.note")

@@ -84,6 +84,18 @@ def test_the_connections_of_a_silent_process_are_not_listed(admin_client, rows, 
     assert page.context["cl"].result_count == 0
 
 
+def test_a_filter_names_the_value_that_is_empty(admin_client, rows):
+    other = {"relay": rows["presence"].relay, "user_id": rows["presence"].user_id}
+    Presence.objects.create(client_id="laptop-2", app_version="2.4.1", **other)
+    changelist = reverse("admin:realtime_presence_changelist")
+    found = admin_client.get(changelist).context["cl"]
+    [versions] = [one for one in found.filter_specs if one.field_path == "app_version"]
+    choices = {choice["display"]: choice["query_string"] for choice in versions.choices(found)}
+    assert list(choices) == ["All", "-", "2.4.1"]
+    [row] = admin_client.get(changelist + choices["-"]).context["cl"].result_list
+    assert row.client_id == "laptop-1"
+
+
 @pytest.mark.parametrize("name", ["client", "presence"])
 def test_the_lists_can_be_searched(admin_client, rows, name):
     changelist = reverse(f"admin:realtime_{name}_changelist")

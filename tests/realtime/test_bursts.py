@@ -9,7 +9,7 @@ from django.db import transaction
 
 from hubproject.models import Project
 from realtime import relay as relay_module
-from realtime.connection import Connection
+from realtime.held import Held
 from realtime.relay import relay
 from realtime.share import BATCH_BYTES
 from sync.publishing import publish
@@ -83,14 +83,14 @@ async def test_nobody_is_kept_more_for_than_the_limits_say_and_whoever_reads_get
             running.join(connection)
         held.hold()
         most_held = 0
-        hold_back = Connection.hold_back
+        add = Held.add
 
-        def watched(connection, events):
+        def watched(kept, events):
             nonlocal most_held
-            hold_back(connection, events)
-            most_held = max(most_held, len(held._held._events))
+            add(kept, events)
+            most_held = max(most_held, len(kept._events))
 
-        monkeypatch.setattr(Connection, "hold_back", watched)
+        monkeypatch.setattr(Held, "add", watched)
         for changes in (FEW, CHANGES):
             end = await off_loop(burst, changes)
             while running.position != end:

@@ -47,15 +47,3 @@ def test_a_host_that_looks_after_its_own_heap_keeps_it(collector, settings):
     settings.REALTIME = {"FREEZE_HEAP": False}
     heap.freeze()
     assert not collector
-
-
-def test_what_was_frozen_is_freed_all_the_same_when_nobody_refers_to_it():
-    kept = Cycle()
-    gone = weakref.ref(kept)
-    gc.freeze()
-    try:
-        kept.itself = None
-        del kept
-        assert gone() is None
-    finally:
-        gc.unfreeze()

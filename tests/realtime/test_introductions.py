@@ -263,6 +263,35 @@ async def test_a_storm_is_looked_up_together_and_each_is_told_what_it_would_be_t
     assert max(calls.values()) <= 3
 
 
+async def test_those_of_whom_there_is_news_on_arrival_are_looked_at_again_together(
+    open_client, ada, monkeypatch
+):
+    renewed, introduced = [], []
+    introduce_all = introducing.introduce_all
+
+    def renewing(renewals):
+        renewed.append(len(renewals))
+        return together(renewals)
+
+    def introducing_with_news(newcomers):
+        if not introduced:
+            refresh(ada.pk)
+        introduced.extend(newcomers)
+        return introduce_all(newcomers)
+
+    together = device_grants._Renewal.together
+    monkeypatch.setattr(device_grants._Renewal, "together", staticmethod(renewing))
+    monkeypatch.setattr(introducing, "introduce_all", introducing_with_news)
+    tokens = [(await off_loop(known, ada))[1] for _ in range(STORM)]
+    clients = [await open_client() for _ in tokens]
+    await asyncio.gather(
+        *(one.say(Hello(token=token)) for one, token in zip(clients, tokens, strict=True))
+    )
+    assert {one.messages[0]["type"] for one in clients} == {"welcome"}
+    assert sum(renewed) >= 1
+    assert len(renewed) <= 3
+
+
 async def test_who_comes_before_the_relay_has_looked_is_looked_up_once(
     transactional_db, ada, monkeypatch
 ):

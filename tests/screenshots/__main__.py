@@ -16,6 +16,12 @@ from typing import Any, Final
 NAMES: Final = {"changelist": "feed", "change": "entry"}
 """Pictures that are not called as their pages' URL names end."""
 
+LISTS: Final = {"connections": "/admin/realtime/presence/"}
+"""Lists of the admin that belong to the history."""
+
+CONTENT: Final = "#content-main"
+"""What every list of the admin has."""
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make screenshots", description=__doc__.splitlines()[0])
@@ -37,13 +43,13 @@ def prepare() -> None:
 
 
 async def take(browser: str, hub: Any, session: str, paths: dict[str, str], folder: Path) -> None:
-    from tests.support.watched_page import Look, admin_browser
+    from tests.support.watched_page import OURS, Look, admin_browser
 
     async with admin_browser(browser, hub.http_url, session) as admin:
         for scheme in ("light", "dark"):
             for name, path in paths.items():
                 async with admin.page(Look(scheme=scheme)) as page:
-                    await page.open(path)
+                    await page.open(path, CONTENT if name in LISTS else OURS)
                     await page.page.wait_for_load_state("networkidle")
                     file = folder / f"history-{NAMES.get(name, name)}-{scheme}.png"
                     await page.page.screenshot(path=file)
@@ -60,8 +66,8 @@ def main() -> None:
     from tests.support.watched_page import session_of
 
     user, story = work_with_the_planner()
-    names = given.pages or [name for name in page_names() if name != COMPONENTS]
-    paths = {name: path_of(name, story) for name in names}
+    names = given.pages or [*(name for name in page_names() if name != COMPONENTS), *LISTS]
+    paths = {name: LISTS.get(name) or path_of(name, story) for name in names}
     given.folder.mkdir(parents=True, exist_ok=True)
     browser = given.browser or program("browser")
     if not browser:

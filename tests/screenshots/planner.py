@@ -17,6 +17,7 @@ import sync
 from hubproject.models import PlannerEntry, Task
 from hubproject.sample import load_sample
 from realtime.models import Client, Presence
+from sync.cursor import Position
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.publishing import publish
 from tests.support.history_story import Story
@@ -89,8 +90,7 @@ def _the_lease(grace: User, ada: User) -> Story:
         _grow_older(minutes=11)
     with sync.context(actor=grace, source="admin", reason="The landlord has signed."):
         _set(task, title="File the signed lease", status=Task.Status.DONE)
-    _connect(grace, ada)
-    publish()
+    _connect(grace, ada, publish())
     last = SyncLog.objects.of_record("tasks", str(task.pk)).latest("seq")
     assert last.seq is not None
     return Story("tasks", str(task.pk), last.pk, last.seq, last.transaction)
@@ -102,12 +102,12 @@ def _set(task: Task, **values: Any) -> None:
     task.save()
 
 
-def _connect(grace: User, ada: User) -> None:
+def _connect(grace: User, ada: User, end: Position) -> None:
     relay = uuid.uuid4()
-    for user, client_id, platform in (
-        (grace, "laptop-of-grace", "Electron on Linux"),
-        (ada, "phone-of-ada", "Android"),
-        (ada, "browser-of-ada", "Firefox"),
+    for user, client_id, platform, lag in (
+        (grace, "laptop-of-grace", "Electron on Linux", 0),
+        (ada, "phone-of-ada", "Android", 23),
+        (ada, "browser-of-ada", "Firefox", 1),
     ):
         Client.objects.create(client_id=client_id, user=user)
         Presence.objects.create(
@@ -117,6 +117,8 @@ def _connect(grace: User, ada: User) -> None:
             platform=platform,
             app_version="1.4.0",
             address="192.0.2.7",
+            caught_up=True,
+            acknowledged=Position(end.epoch, end.seq - lag).cursor,
         )
 
 

@@ -89,7 +89,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-SYNC = {"AUDIENCES": "hubproject.audiences.audiences_for"}
+SYNC = {"AUDIENCES": "hubproject.audiences.audiences_for_all"}
 
 STATIC_URL = "/static/"
 # Served from where the packages keep them, so that a plain daphne needs no collectstatic.

@@ -54,6 +54,9 @@ class Conf:
     0 keeps none."""
     SHARED_PAGES_TIME: float = 5.0
     """How long such a page is kept; 0 keeps none."""
+    MAX_STRETCH: int = 10_000
+    """Entries of the log that are looked through for who has news among them, where many clients
+    wait for their pages at once; beyond it, or with 0, each page is read for itself."""
     MAX_WAITING_BROADCASTS: int = 1000
     """Messages of the host (`broadcast`, `send_to`) that wait for the relay's next look at the log;
     beyond it the oldest are lost."""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from realtime import rights
+from realtime import host_audiences
 from realtime.errors import UnknownChange, UnknownRecord
 from realtime.models import Right
 from realtime.standings import Standing
@@ -180,7 +180,7 @@ class _Rights:
 
 def _given(user: Any) -> frozenset[str] | None:
     try:
-        return rights.audiences_for(user)
+        return host_audiences.audiences_for(user)
     except Exception as error:
         logger.warning("SYNC['AUDIENCES'] cannot tell what user %s may hear: %s", user.pk, error)
         return None

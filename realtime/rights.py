@@ -6,28 +6,18 @@ Runs on the hub's threads.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
-
-from asgiref.sync import async_to_sync, iscoroutinefunction
-from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from realtime import rights_history, watching
 from realtime.client_ids import belong_to, generated_client_id
 from realtime.connection import Identity
 from realtime.errors import EndsConnection
 from realtime.grants import Grant, renewed_all
-from sync.conf import conf as sync_conf
-from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
-
-R = TypeVar("R")
+from realtime.host_audiences import audiences_of_all
 
 Asker = tuple[Any, bool]
 """The key of a user, and whether it is asked for a page that watches the history."""
-
-_RESERVED: Final = "{!r} is an audience of the hub's own: SYNC['AUDIENCES'] must name it otherwise."
-_WRONG: Final = "SYNC['AUDIENCES'] must return texts of 1 to {} characters, but returned {!r}."
 
 
 def identify_all(asked: Sequence[tuple[Grant, str | None]]) -> list[Identity | Exception]:
@@ -76,23 +66,6 @@ def confirmed_all(identities: Sequence[Identity]) -> list[Identity | Exception]:
     ]
 
 
-def audiences_for(user: Any) -> frozenset[str]:
-    """Return the audiences a user belongs to: what the host's function says, else everyone.
-
-    Raises `ImproperlyConfigured` for what cannot be names of audiences.
-    """
-    path = sync_conf().AUDIENCES
-    if not path:
-        return frozenset([EVERYONE])
-    function = import_string(path)
-    found: Iterable[str] = (
-        async_to_sync(function)(user) if iscoroutinefunction(function) else function(user)
-    )
-    if isinstance(found, str) or not isinstance(found, Iterable):
-        raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, found))
-    return frozenset(_checked(name) for name in found)
-
-
 def _identity(
     grant: Grant, client_id: str | None, every: frozenset[str] | Exception
 ) -> Identity | Exception:
@@ -123,32 +96,23 @@ def _asker(grant: Grant) -> Asker:
 def _heard_by(grants: Iterable[Grant]) -> dict[Asker, frozenset[str] | Exception]:
     """Return what each user hears, and keep it; the error where that cannot be said. What pages
     hear that watch the history is the hub's to say, and not kept: no record follows from it."""
-    heard: dict[Asker, frozenset[str] | Exception] = {}
-    for asker, user in {_asker(grant): grant.user for grant in grants}.items():
-        heard[asker] = _attempted(watching.audiences_of if asker[1] else audiences_for, user)
-    held = {
-        key: names
-        for (key, watches), names in heard.items()
-        if isinstance(names, frozenset) and not watches
+    users = {_asker(grant): grant.user for grant in grants}
+    hosts = {key: user for (key, watches), user in users.items() if not watches}
+    heard = dict(zip(hosts, audiences_of_all(list(hosts.values())), strict=True))
+    known = {key: names for key, names in heard.items() if isinstance(names, frozenset)}
+    heard |= rights_history.remember_all(known)
+    return {
+        (key, watches): _watched_by(user) if watches else heard[key]
+        for (key, watches), user in users.items()
     }
-    kept = rights_history.remember_all(held)
-    return heard | {(key, False): names for key, names in kept.items()}
 
 
-def _attempted(function: Callable[[Any], R], argument: Any) -> R | Exception:
+def _watched_by(user: Any) -> frozenset[str] | Exception:
     try:
-        return function(argument)
+        return watching.audiences_of(user)
     except Exception as error:
         return error
 
 
 def _within(audiences: frozenset[str], grant: Grant) -> frozenset[str]:
     return audiences if grant.audiences is None else audiences & grant.audiences
-
-
-def _checked(name: Any) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_AUDIENCE_LENGTH:
-        raise ImproperlyConfigured(_WRONG.format(MAX_AUDIENCE_LENGTH, name))
-    if name == watching.HISTORY:
-        raise ImproperlyConfigured(_RESERVED.format(name))
-    return name

@@ -18,6 +18,7 @@ from realtime.composing import PageText, composed
 from realtime.conf import conf
 from realtime.database import in_database
 from realtime.gate import catchup_gate
+from realtime.narrowing import Narrowing
 from realtime.requests import Start
 from sync.cursor import Position
 from sync.reading import changes_since
@@ -54,6 +55,7 @@ class SharedPages:
     def __init__(self) -> None:
         self._readings: dict[Asked, _Reading] = {}
         self._kept: OrderedDict[Asked, PageText] = OrderedDict()
+        self._narrowing = Narrowing()
         self.kept_bytes = 0
         """What the kept pages take in memory."""
 
@@ -67,6 +69,15 @@ class SharedPages:
 
         A reading goes on for as long as anybody waits for it; its error is everybody's who does.
         """
+        kept = self._kept.get(asked)
+        if kept is not None:
+            return kept
+        narrowed = await self._narrowing.narrowed(asked)
+        page = await self._read(narrowed)
+        # What has no news belongs to the whole nevertheless.
+        return await self._read(asked) if page.reset and narrowed != asked else page
+
+    async def _read(self, asked: Asked) -> PageText:
         kept = self._kept.get(asked)
         if kept is not None:
             return kept

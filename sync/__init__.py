@@ -1,5 +1,6 @@
 """What changed? Recording, ordering and reading the changes of registered models."""
 
+from sync.bulk_audiences import in_bulk
 from sync.context import context
 from sync.errors import (
     AppendOnlyError,
@@ -31,6 +32,7 @@ __all__ = [
     "UncapturedWrite",
     "allow_raw_sql",
     "context",
+    "in_bulk",
     "record",
     "record_deleted",
     "redact",

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections
 
 from sync import rows
+from sync.conf import conf
 from sync.models import SyncLog
 from sync.rows import Rows
 
@@ -53,6 +54,12 @@ def newest_entries(
     if scope.others:
         query.add_not_held(scope.others)
     return query.rows(limit)
+
+
+def audiences_with_news(after: int, upto: int) -> frozenset[str]:
+    """Return the audiences that have a newest entry of a record after a number, up to another."""
+    found = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__gt=after, seq__lte=upto)
+    return frozenset(found.order_by().values_list("audience", flat=True).distinct())
 
 
 class _Query:

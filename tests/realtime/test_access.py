@@ -311,7 +311,7 @@ async def test_a_user_who_is_deactivated_is_sent_away_for_good(spoken, group):
 
 async def test_who_has_no_audience_left_is_sent_away_for_good(spoken, monkeypatch):
     await spoken.arrive()
-    monkeypatch.setattr(rights, "audiences_for", lambda user: frozenset())
+    monkeypatch.setattr(rights, "audiences_of_all", lambda users: [frozenset()] * len(users))
     await off_loop(lambda: refresh(ada()))
     await spoken.done()
     assert spoken.closed[0] == 4503
@@ -319,7 +319,7 @@ async def test_who_has_no_audience_left_is_sent_away_for_good(spoken, monkeypatc
 
 
 async def test_who_has_no_audience_to_begin_with_is_sent_away(spoken, monkeypatch):
-    monkeypatch.setattr(rights, "audiences_for", lambda user: frozenset())
+    monkeypatch.setattr(rights, "audiences_of_all", lambda users: [frozenset()] * len(users))
     await spoken.hello()
     assert spoken.closed[0] == 4503
     assert "welcome" not in text_of(spoken.connection.transport.messages)
@@ -1001,10 +1001,10 @@ async def test_rights_that_cannot_be_looked_up_send_a_client_away_to_come_back(
 ):
     await spoken.arrive()
 
-    def fail(user):
-        raise RuntimeError("the host is out of order")
+    def fail(users):
+        return [RuntimeError("the host is out of order")] * len(users)
 
-    monkeypatch.setattr(rights, "audiences_for", fail)
+    monkeypatch.setattr(rights, "audiences_of_all", fail)
     await off_loop(lambda: refresh(ada()))
     await spoken.done()
     assert spoken.closed[0] == 4000

@@ -15,9 +15,9 @@ from realtime.codes import CloseCode
 from realtime.departures import Departure, store
 from realtime.devices import create_device
 from realtime.frames import Frame
+from realtime.host_audiences import audiences_for
 from realtime.messages import Hello, Ping, SyncRequest
 from realtime.models import Client, Right
-from realtime.rights import audiences_for
 from tests.realtime import rows
 from tests.realtime.test_introductions import Client as Talk
 from tests.support.off_loop import off_loop

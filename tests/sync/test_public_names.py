@@ -22,6 +22,7 @@ PUBLIC = [
     "UncapturedWrite",
     "allow_raw_sql",
     "context",
+    "in_bulk",
     "record",
     "record_deleted",
     "redact",

@@ -1,0 +1,97 @@
+"""Pages for a crowd: asked for by those of a client's audiences alone that have any news.
+
+After a restart everybody comes with audiences of their own, and asks for what a few of them have
+news of. What a page holds is decided by those few, so whoever shares them shares the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Final
+
+from realtime.conf import conf
+from realtime.database import in_database
+from realtime.gate import catchup_gate
+from sync.cursor import Position
+from sync.newest import audiences_with_news
+
+if TYPE_CHECKING:
+    from realtime.sharing import Asked
+
+ROUGHLY: Final = 1000
+"""Entries to which the beginning of a stretch is rounded down: clients that stopped at places near
+each other are told by the same look. What lies before the place makes the answer larger at most."""
+
+
+class Narrowing:
+    """Which audiences have news in the stretches of the log up to the newest place that was asked
+    for. Used on one event loop."""
+
+    def __init__(self) -> None:
+        self._upto: Position | None = None
+        self._looks: dict[int, asyncio.Task[frozenset[str]]] = {}
+
+    async def narrowed(self, asked: Asked) -> Asked:
+        """Return what is asked for without the audiences that have no news in it, where others wait
+        for their pages; else as it is, for looking would cost more than it saves.
+
+        No entry up to `upto` becomes the newest of its record later, and none gets another
+        audience: so an answer from before the asking leaves nothing out. It holds for pages that
+        go on from the start, not for one that starts anew (`reset`).
+        """
+        after = _stretch(asked)
+        if after is None:
+            return asked
+        look = self._look(after, asked.upto)
+        if look is None:
+            return asked
+        await asyncio.wait([look])
+        if look.cancelled() or look.exception() is not None:
+            return asked
+        some = asked.audiences & look.result()
+        return dataclasses.replace(asked, audiences=some, heard=some)
+
+    def _look(self, after: int, upto: Position) -> asyncio.Task[frozenset[str]] | None:
+        if upto != self._upto:
+            self._upto, self._looks = upto, {}
+        look = self._looks.get(after)
+        if look is None and catchup_gate().waiting:
+            look = self._looks[after] = self._begin(after, upto)
+        return look
+
+    def _begin(self, after: int, upto: Position) -> asyncio.Task[frozenset[str]]:
+        loop = asyncio.get_running_loop()
+        work = functools.partial(in_database, audiences_with_news, after, upto.seq)
+        # In an empty context: it goes on when the one who began it has gone.
+        look = loop.create_task(
+            catchup_gate().run(work, goes_first=True), context=contextvars.Context()
+        )
+        look.add_done_callback(functools.partial(self._ended, self._looks, after))
+        return look
+
+    def _ended(
+        self,
+        looks: dict[int, asyncio.Task[frozenset[str]]],
+        after: int,
+        look: asyncio.Task[frozenset[str]],
+    ) -> None:
+        if look.cancelled() or look.exception() is not None or not conf().SHARED_PAGES_TIME:
+            looks.pop(after, None)
+            return
+        loop = asyncio.get_running_loop()
+        loop.call_later(conf().SHARED_PAGES_TIME, looks.pop, after, None)
+
+
+def _stretch(asked: Asked) -> int | None:
+    """Return after which number the stretch begins that a page is of; None where that is too long
+    to be looked through, or the client holds more than it asks for."""
+    start, upto = asked.start, asked.upto
+    if not isinstance(start, Position) or start.epoch != upto.epoch or start.seq > upto.seq:
+        return None
+    if asked.audiences != asked.heard:
+        return None
+    after = start.seq - start.seq % ROUGHLY
+    return after if upto.seq - after <= conf().MAX_STRETCH else None

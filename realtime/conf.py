@@ -132,6 +132,9 @@ class Conf:
     collections (`gc.freeze`), each of which would hold up all clients for as long as it takes."""
     LISTEN_BACKLOG: int = 2048
     """Connections that may wait to be accepted; the kernel's `somaxconn` limits it."""
+    ACCEPTS_AT_ONCE: int | None = 20
+    """Connections that Daphne accepts before those that it has accepted get their turn; 0 or None
+    for any number."""
 
 
 @functools.cache

@@ -21,6 +21,9 @@ from sync.newest import audiences_with_news
 if TYPE_CHECKING:
     from realtime.sharing import Asked
 
+CROWD: Final = 3
+"""Pages that are being read, or wait for their turn, from which on another one is narrowed."""
+
 ROUGHLY: Final = 1000
 """Entries to which the beginning of a stretch is rounded down: clients that stopped at places near
 each other are told by the same look. What lies before the place makes the answer larger at most."""
@@ -34,9 +37,9 @@ class Narrowing:
         self._upto: Position | None = None
         self._looks: dict[int, asyncio.Task[frozenset[str]]] = {}
 
-    async def narrowed(self, asked: Asked) -> Asked:
-        """Return what is asked for without the audiences that have no news in it, where others wait
-        for their pages; else as it is, for looking would cost more than it saves.
+    async def narrowed(self, asked: Asked, others: int) -> Asked:
+        """Return what is asked for without the audiences that have no news in it, where so many
+        other pages are a crowd; else as it is, for looking would cost more than it saves.
 
         No entry up to `upto` becomes the newest of its record later, and none gets another
         audience: so an answer from before the asking leaves nothing out. It holds for pages that
@@ -45,7 +48,7 @@ class Narrowing:
         after = _stretch(asked)
         if after is None:
             return asked
-        look = self._look(after, asked.upto)
+        look = self._look(after, asked.upto, is_crowd=others >= CROWD)
         if look is None:
             return asked
         await asyncio.wait([look])
@@ -54,11 +57,13 @@ class Narrowing:
         some = asked.audiences & look.result()
         return dataclasses.replace(asked, audiences=some, heard=some)
 
-    def _look(self, after: int, upto: Position) -> asyncio.Task[frozenset[str]] | None:
+    def _look(
+        self, after: int, upto: Position, *, is_crowd: bool
+    ) -> asyncio.Task[frozenset[str]] | None:
         if upto != self._upto:
             self._upto, self._looks = upto, {}
         look = self._looks.get(after)
-        if look is None and catchup_gate().waiting:
+        if look is None and is_crowd:
             look = self._looks[after] = self._begin(after, upto)
         return look
 

@@ -72,7 +72,7 @@ class SharedPages:
         kept = self._kept.get(asked)
         if kept is not None:
             return kept
-        narrowed = await self._narrowing.narrowed(asked)
+        narrowed = await self._narrowing.narrowed(asked, len(self._readings))
         page = await self._read(narrowed)
         # What has no news belongs to the whole nevertheless.
         return await self._read(asked) if page.reset and narrowed != asked else page

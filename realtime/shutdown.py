@@ -100,9 +100,10 @@ def install() -> None:
 
 def _serve() -> None:
     """Set up what has to wait for the server."""
-    from realtime import draining, listening, tether  # they say their goodbyes here
+    from realtime import draining, handshakes, listening, tether  # they say their goodbyes here
 
     listening.prepare()
+    handshakes.spare()
     draining.take_sigterm()
     tether.tie(draining.leave)
 

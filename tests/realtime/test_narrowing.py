@@ -4,6 +4,7 @@ than the one that was asked for."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import itertools
 
@@ -12,6 +13,7 @@ import pytest
 from realtime import narrowing, sharing
 from realtime.database import in_database
 from realtime.gate import catchup_gate
+from realtime.narrowing import CROWD
 from realtime.sharing import Asked, SharedPages, page_text
 from sync.cursor import Position
 from sync.newest import audiences_with_news
@@ -22,9 +24,12 @@ from tests.testapp.models import Memo, Team
 
 SECONDS = 20
 
+OTHERS = 100
+"""The limits from which on a page is one that others wait for."""
+
 
 class Crowd:
-    """Pages that are asked for while others wait: `busy` occupies the only place at the gate."""
+    """Pages that are asked for while a crowd waits for others; one is read at a time."""
 
     def __init__(self, monkeypatch):
         self.pages = SharedPages()
@@ -37,18 +42,20 @@ class Crowd:
     async def ask(self, *asked):
         """Return the pages, all asked for while the gate is closed and others wait at it."""
         gate, may_pass = catchup_gate(), asyncio.Event()
-        others = [asyncio.create_task(gate.run(may_pass.wait)) for _ in range(2)]
+        closed = asyncio.create_task(gate.run(may_pass.wait))
+        some = dataclasses.replace(asked[0], start=None)
+        others = [dataclasses.replace(some, limit=n + OTHERS) for n in range(CROWD)]
+        waiting = [asyncio.create_task(self.pages.read(one)) for one in (*others, *asked)]
         async with asyncio.timeout(SECONDS):
-            while not gate.waiting:  # noqa: ASYNC110  # nothing tells
+            while gate.waiting < CROWD:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0)
-            waiting = [asyncio.create_task(self.pages.read(one)) for one in asked]
-            await asyncio.sleep(0)
             may_pass.set()
-            await asyncio.gather(*others)
-            return await asyncio.gather(*waiting)
+            await closed
+            return (await asyncio.gather(*waiting))[CROWD:]
 
     async def _reading(self, function, asked):
-        self.read.append(asked)
+        if asked.limit is None or asked.limit < OTHERS:
+            self.read.append(asked)
         return await in_database(function, asked)
 
     async def _looking(self, function, *args):
@@ -118,7 +125,7 @@ async def test_those_without_news_share_the_page_that_says_so(crowd, teams, begu
     assert pages[0].position == asked_for[0].upto
 
 
-async def test_where_nobody_waits_a_page_is_read_as_it_is_asked_for(crowd, teams, begun):
+async def test_where_no_crowd_waits_a_page_is_read_as_it_is_asked_for(crowd, teams, begun):
     one = await off_loop(lambda: asked(begun, team(teams[1]), "user:1"))
     await crowd.pages.read(one)
     assert (crowd.read, crowd.looks) == ([one], [])

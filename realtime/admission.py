@@ -59,6 +59,23 @@ class Counts:
 _counts = Counts()
 
 
+class Arriving:
+    """How many are being looked up to be let in: who says nothing is not among them."""
+
+    count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        self.count -= 1
+
+
+arriving: Final = Arriving()
+"""Those of this process. Used on its server's event loop; a few too many or too few on others only
+make it accept a moment later or sooner."""
+
+
 class Seat:
     """What one connection takes up of the limits, from its arrival to its end."""
 

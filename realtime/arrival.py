@@ -9,7 +9,7 @@ from typing import Any, Final
 from realtime import auth, introducing, rights, watching
 from realtime.access import Access
 from realtime.addresses import client_address, counted_as
-from realtime.admission import Seat
+from realtime.admission import Seat, arriving
 from realtime.client_ids import checked_client_id, given_client_id
 from realtime.codes import CloseCode
 from realtime.conf import conf
@@ -58,10 +58,12 @@ class Arrival:
         self._choose_id(given_client_id(self._scope))
         token = auth.bearer_token(self._scope["headers"])
         if token is not None or cookies_count:
-            look = await self._looked()
-            grant = await self._named(token)
+            with arriving:
+                look = await self._looked()
+                grant = await self._named(token)
+                if grant is not None:
+                    await self._admit(grant, look)
             if grant is not None:
-                await self._admit(grant, look)
                 await report(self._connection)
                 return
         loop = asyncio.get_running_loop()
@@ -74,7 +76,8 @@ class Arrival:
         is_unnamed = self._chosen_id is None
         if is_unnamed:
             self._choose_id(message.client_id)
-        device_token = await self._show(message)
+        with arriving:
+            device_token = await self._show(message)
         identity = self._connection.identity
         if known is not None and is_unnamed and self._chosen_id is not None:
             assert identity is not None, "who had a user has it still"

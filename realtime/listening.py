@@ -1,10 +1,8 @@
 """The sockets that this process's Daphne listens on, reached through Twisted's reactor.
 
-Daphne has Twisted keep an accept queue that is too short for clients that all come back, and accept
-a hundred of them at once and ever more: who was accepted needs a dozen turns of the event loop
-until it is live, and would wait for all new handshakes in each. And where Daphne was given a Unix
-socket, Twisted takes it for one of its own: at the end it unlinks the path and shuts the socket
-down for every process that it is shared with. All of this is put right here.
+Daphne has Twisted keep an accept queue that is too short for clients that all come back. And where
+it was given a Unix socket, Twisted takes it for one of its own: at the end it unlinks the path and
+shuts the socket down for every process that it is shared with. Both are put right here.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from realtime.accepting import pace
 from realtime.conf import conf
 
 ABSTRACT = b"\0"
@@ -31,7 +30,7 @@ def prepare() -> None:
     leave sockets alone at the end that other processes use as well."""
     for port in ports():
         port.socket.listen(conf().LISTEN_BACKLOG)
-        _pace(port)
+        pace(port)
         if _is_lent(port):
             port._shouldShutdown = False
             port._bindPath = ABSTRACT
@@ -49,20 +48,6 @@ def server() -> Any | None:
         if (found := getattr(port.factory, "server", None)) is not None:
             return found
     return None
-
-
-def _pace(port: Any) -> None:
-    """Have a port accept no more than `ACCEPTS_AT_ONCE` in a turn of the event loop: Twisted raises
-    its own number whenever that many were waiting."""
-    accept, most = port.doRead, conf().ACCEPTS_AT_ONCE
-    if not most:
-        return
-
-    def accept_a_few() -> Any:
-        port.numberAccepts = min(port.numberAccepts, most)
-        return accept()
-
-    port.doRead = accept_a_few
 
 
 def _is_lent(port: Any) -> bool:

@@ -77,7 +77,24 @@ def report(found: dict[str, dict[str, Any]]) -> Iterator[str]:
         ]
         yield f"**{kind}**: {figures['bytes']:,} bytes a page, {figures['data']} of data a change"
         yield markdown.table(header, rows)
+    yield markdown.table(["where this hub's time goes, a change", *found], list(stage_rows(found)))
     yield "\n".join(judged(found))
+
+
+def stage_rows(found: dict[str, dict[str, Any]]) -> Iterator[list[str]]:
+    """Yield what each step takes, and how often the first would fit into what the peer takes: no
+    reader that asks the same of the database is faster by more than that."""
+    steps = [figures["stages"] for figures in found.values()]
+    for stage in steps[0]:
+        yield [stage, *(f"{one[stage]:.2f} µs" for one in steps)]
+    yield ["together", *(f"{sum(one.values()):.2f} µs" for one in steps)]
+    yield [
+        "instances and json take, in steps like the first",
+        *(
+            f"{figures['instances']['clock'] / next(iter(figures['stages'].values())):.1f}"
+            for figures in found.values()
+        ),
+    ]
 
 
 def judged(found: dict[str, dict[str, Any]]) -> Iterator[str]:

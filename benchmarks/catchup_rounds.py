@@ -26,6 +26,7 @@ prepare(os.environ["DATABASE_URL"], "hubproject.settings")
 from django.db import connection, transaction  # noqa: E402
 
 import sync  # noqa: E402
+from benchmarks.catchup_stages import STAGES, stages  # noqa: E402
 from benchmarks.log_measures import core_seconds, served_by  # noqa: E402
 from hubproject.models import Project, Task  # noqa: E402
 from realtime.composing import PageText, composed  # noqa: E402
@@ -181,6 +182,7 @@ def main() -> None:
     from django.test import override_settings
 
     rounds: list[dict[str, dict[str, float]]] = []
+    steps: list[dict[str, float]] = []
     with override_settings(REALTIME=conf_of_pages):
         ways = {
             "instances": lambda: by_instances(*asked),
@@ -190,6 +192,7 @@ def main() -> None:
         ways["shared"]()
         for _ in tqdm(range(given.rounds), desc=connection.vendor, leave=False):
             rounds.append({name: timed(act, given.changes, pid) for name, act in ways.items()})
+            steps.append(stages(*asked, given.changes))
     found: dict[str, Any] = {
         way: {key: median(one[way][key] for one in rounds) for key in rounds[0][way]}
         for way in ways
@@ -198,6 +201,7 @@ def main() -> None:
         key: median(one["instances"][key] / one["hub"][key] for one in rounds)
         for key in ("cpu", "all", "clock")
     }
+    found["stages"] = {stage: median(one[stage] for one in steps) for stage in STAGES}
     found["bytes"] = size
     found["data"] = len(SyncLog.objects.filter(table="tasks").first().data)
     json.dump(found, sys.stdout)

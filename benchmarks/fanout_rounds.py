@@ -27,6 +27,13 @@ from benchmarks.fanout_subjects import CHANNELS, HUB, HUB_BROADCAST, Subject, bu
 
 FIGURES: Final = ("control", "fanout", "memory", "batch", "storm", "latency")
 BATCH_CLIENTS: Final = 100
+BATCHED, ONE_BY_ONE, ALONE = "with `batch`", "without", "the log alone: one client, with `batch`"
+BATCHES: Final = {
+    BATCHED: (BATCH_CLIENTS, True),
+    ONE_BY_ONE: (BATCH_CLIENTS, False),
+    ALONE: (1, True),
+}
+"""How many clients hear the same changes, and whether they asked for batches."""
 BATCH_CHANGES: Final = 2000
 BEHIND: Final = 100
 CHANGES_PER_SECOND: Final = 1.0
@@ -41,7 +48,7 @@ class Found:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     memory: dict[str, list[float]] = dataclasses.field(default_factory=lambda: defaultdict(list))
-    batch: dict[bool, list[Speed]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    batch: dict[str, list[Speed]] = dataclasses.field(default_factory=lambda: defaultdict(list))
     storm: dict[str, list[Storm]] = dataclasses.field(default_factory=lambda: defaultdict(list))
     latency: dict[str, list[float]] = dataclasses.field(default_factory=lambda: defaultdict(list))
     read: list[float] = dataclasses.field(default_factory=list)
@@ -82,8 +89,8 @@ class Run:
             if "memory" in figures:
                 yield f"memory, {subject.name}", lambda subject=subject: self._memory(subject)
         if "batch" in figures and self._hub_is_chosen:
-            yield "batches", lambda: self._batch(True)
-            yield "without batches", lambda: self._batch(False)
+            for name in BATCHES:
+                yield f"batches, {name}", lambda name=name: self._batch(name)
         for subject in self._subjects:
             if "storm" in figures and subject.name in (HUB, CHANNELS):
                 yield f"storm, {subject.name}", lambda subject=subject: self._storm(subject)
@@ -112,11 +119,12 @@ class Run:
         found = idle_bytes(subject, self._given.idle)
         self.found.memory[subject.name].append(found)
 
-    def _batch(self, batch: bool) -> None:
+    def _batch(self, name: str) -> None:
+        clients, batch = BATCHES[name]
         with crowd_of(self._hub.subject(batch=batch)) as (server, crowd):
-            let_in(crowd, BATCH_CLIENTS)
+            let_in(crowd, clients)
             found = speed(server, crowd, self._hub.commit, BATCH_CHANGES, self._given.seconds)
-        self.found.batch[batch].append(found)
+        self.found.batch[name].append(found)
 
     def _storm(self, subject: Subject) -> None:
         if subject.name == HUB:

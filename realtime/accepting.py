@@ -20,7 +20,7 @@ MANY: Final = 200
 PAUSE: Final = 0.05
 """Seconds of such a moment."""
 
-PAUSES: Final = 20
+PAUSES: Final = 5
 """Moments after which some are accepted in any case: where no look-up ends, requests that need none
 must not wait."""
 

@@ -1,0 +1,96 @@
+"""Where the time of a catch-up goes: each step between the database and the frame by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import connections
+
+from realtime.composing import composed
+from sync import binary, newest, rows
+from sync.cursor import Position
+from sync.reading import changes_since
+
+STATEMENT = "the statement, its rows as the driver gives them"
+ROWS = "the texts of the rows, column by column"
+PAGES = "cutting pages, and whether the log leads on"
+MESSAGES = "composing the messages"
+FRAMES = "the frames, as bytes"
+STAGES = (STATEMENT, ROWS, PAGES, MESSAGES, FRAMES)
+
+
+class Clock:
+    """The seconds of each step, of which each is a part of the one after it or follows it."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def times(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - began
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any) -> Any:
+            with self.times(stage):
+                return function(*args)
+
+        return timed
+
+
+def stages(start: Position, end: Position, heard: frozenset[str], changes: int) -> dict[str, float]:
+    """Read and compose all pages once; return the microseconds a change of each step."""
+    clock, statements = Clock(), _statements(start, end, heard)
+    with clock.times(STATEMENT):
+        for using, sql, params in statements:
+            _fetch(using, sql, params)
+    with mock.patch.object(newest.rows, "read", clock.around(ROWS, rows.read)):
+        while True:
+            with clock.times(PAGES):
+                page = changes_since(start, heard, upto=end)
+            with clock.times(MESSAGES):
+                message = composed(page)
+            with clock.times(FRAMES):
+                assert message.frame().wire
+            if not page.has_more:
+                break
+            start = page.position
+    found = clock.seconds
+    found[PAGES] -= found[ROWS]
+    found[ROWS] -= found[STATEMENT]
+    return {stage: seconds * 1e6 / changes for stage, seconds in found.items()}
+
+
+def _statements(
+    start: Position, end: Position, heard: frozenset[str]
+) -> list[tuple[str, str, Any]]:
+    """Return the statements that read the pages."""
+    asked: list[tuple[str, str, Any]] = []
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return rows_read(*given)
+
+    rows_read = rows.read
+    with mock.patch.object(newest.rows, "read", noted):
+        has_more = True
+        while has_more:
+            page = changes_since(start, heard, upto=end)
+            start, has_more = page.position, page.has_more
+    return asked
+
+
+def _fetch(using: str, sql: str, params: Any) -> Any:
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        return binary.fetch(connection, sql, params)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()

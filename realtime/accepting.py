@@ -8,6 +8,7 @@ the queue, the more of it would be of that kind.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ PAUSE: Final = 0.05
 PAUSES: Final = 5
 """Moments after which some are accepted in any case: where no look-up ends, requests that need none
 must not wait."""
+
+GONE_AT_ONCE: Final = 100
+"""Connections of those who have gone that are closed in a row, before others have their turn."""
 
 TCP_CLOSE: Final = 7
 TCP_CLOSE_WAIT: Final = 8
@@ -78,12 +82,13 @@ class _Listener:
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next connection whose client is there; raises as a socket does where none
-        waits."""
-        while True:
+        waits, and as if none did after `GONE_AT_ONCE` of the others."""
+        for _ in range(GONE_AT_ONCE):
             connection, address = self._listener.accept()
             if not has_gone(connection):
                 return connection, address
             connection.close()
+        raise BlockingIOError(errno.EAGAIN, "others have their turn")
 
 
 def has_gone(connection: socket.socket) -> bool:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from realtime import rights
 from realtime.connection import Identity
-from realtime.database import in_database
+from realtime.database import in_database, tellable
 from realtime.errors import EndsConnection
 from realtime.gate import catchup_gate
 
@@ -94,7 +94,7 @@ async def _answer_all(batch: list[Waiting]) -> None:
         if answer.done():  # who asked has gone
             continue
         if isinstance(one, Exception) and not isinstance(one, EndsConnection):
-            answer.set_exception(one)
+            answer.set_exception(tellable(one))
         else:
             answer.set_result(one)
 

@@ -55,4 +55,14 @@ def _answering(function: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except StopIteration as error:
-        raise RuntimeError("A StopIteration came out of a function of the database.") from error
+        raise tellable(error) from error
+
+
+def tellable(error: Exception) -> Exception:
+    """Return an error as a future can hold it: asyncio refuses a `StopIteration`, and who waits for
+    the future would wait for ever."""
+    if not isinstance(error, StopIteration):
+        return error
+    told = RuntimeError("A StopIteration came out of a function of the database.")
+    told.__cause__ = error
+    return told

@@ -25,6 +25,8 @@ _LEFT_OUT: Final = (
     " each user, of no names for who hears nothing."
 )
 
+_UNREACHABLE: Final = (InterfaceError, OperationalError, OSError)
+
 
 def audiences_for(user: Any) -> frozenset[str]:
     """Return the audiences a user belongs to: what the host's function says, else everyone.
@@ -45,7 +47,7 @@ def audiences_of_all(users: Sequence[Any]) -> list[frozenset[str] | Exception]:
         return [frozenset([EVERYONE])] * len(users)
     try:
         function = import_string(path)
-    except ImportError as error:
+    except Exception as error:
         return [error] * len(users)
     asked = async_to_sync(function) if iscoroutinefunction(function) else function
     if is_in_bulk(function):
@@ -64,13 +66,13 @@ def _said_of_all(
     function: Callable[[Sequence[Any]], Mapping[Any, Iterable[str]]], users: Sequence[Any]
 ) -> list[frozenset[str] | Exception]:
     """Return what is said of users together; where that fails, each is asked about alone, so that
-    one is no other's loss. A database that cannot be reached is not asked again and again."""
+    one is no other's loss. What cannot be reached is not asked again and again."""
     if not users:
         return []
     try:
         found = function(users)
     except Exception as error:
-        if len(users) == 1 or isinstance(error, InterfaceError | OperationalError):
+        if len(users) == 1 or isinstance(error, _UNREACHABLE):
             return [error] * len(users)
         return [answer for user in users for answer in _said_of_all(function, [user])]
     if not isinstance(found, Mapping):

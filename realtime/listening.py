@@ -17,12 +17,19 @@ ABSTRACT = b"\0"
 """Where Twisted takes a Unix socket to be that has no path, and so none to unlink."""
 
 
+_paced: list[Any] = []
+"""The ports that were prepared: who accepts nobody for a moment is no reader of the reactor."""
+
+
 def ports() -> list[Any]:
-    """Return the ports that accept connections; none outside of a running Daphne."""
+    """Return the ports that accept connections, now or in a moment; none outside of a running
+    Daphne."""
     reactor: Any = sys.modules["twisted.internet.reactor"]
     tcp, unix = sys.modules["twisted.internet.tcp"], sys.modules.get("twisted.internet.unix")
     kinds = tuple(module.Port for module in (tcp, unix) if module is not None)
-    return [reader for reader in reactor.getReaders() if isinstance(reader, kinds)]
+    reading = [reader for reader in reactor.getReaders() if isinstance(reader, kinds)]
+    paused = [port for port in _paced if port.connected and not port.disconnecting]
+    return reading + [port for port in paused if port not in reading]
 
 
 def prepare() -> None:
@@ -31,6 +38,7 @@ def prepare() -> None:
     for port in ports():
         port.socket.listen(conf().LISTEN_BACKLOG)
         pace(port)
+        _paced.append(port)
         if _is_lent(port):
             port._shouldShutdown = False
             port._bindPath = ABSTRACT
@@ -45,7 +53,8 @@ def stop() -> None:
 def server() -> Any | None:
     """Return the Daphne behind the ports, or None where there is none."""
     for port in ports():
-        if (found := getattr(port.factory, "server", None)) is not None:
+        factory = getattr(port.factory, "wrappedFactory", port.factory)  # behind TLS
+        if (found := getattr(factory, "server", None)) is not None:
             return found
     return None
 

@@ -29,21 +29,24 @@ ROUGHLY: Final = 1000
 each other are told by the same look. What lies before the place makes the answer larger at most."""
 
 
+Look = asyncio.Task[frozenset[str]]
+
+
 class Narrowing:
-    """Which audiences have news in the stretches of the log up to the newest place that was asked
-    for. Used on one event loop."""
+    """Which audiences have news in the stretches of the log that were asked for just before. Used
+    on one event loop."""
 
     def __init__(self) -> None:
-        self._upto: Position | None = None
-        self._looks: dict[int, asyncio.Task[frozenset[str]]] = {}
+        self._looks: dict[int, tuple[Position, Look]] = {}
 
     async def narrowed(self, asked: Asked, others: int) -> Asked:
         """Return what is asked for without the audiences that have no news in it, where so many
         other pages are a crowd; else as it is, for looking would cost more than it saves.
 
-        No entry up to `upto` becomes the newest of its record later, and none gets another
-        audience: so an answer from before the asking leaves nothing out. It holds for pages that
-        go on from the start, not for one that starts anew (`reset`).
+        No entry becomes the newest of its record after its publishing, and none gets another
+        audience: so an answer from before the asking, of a stretch that ends there or beyond,
+        leaves nothing out. It holds for pages that go on from the start, not for one that starts
+        anew (`reset`).
         """
         after = _stretch(asked)
         if after is None:
@@ -57,46 +60,43 @@ class Narrowing:
         some = asked.audiences & look.result()
         return dataclasses.replace(asked, audiences=some, heard=some)
 
-    def _look(
-        self, after: int, upto: Position, *, is_crowd: bool
-    ) -> asyncio.Task[frozenset[str]] | None:
-        if upto != self._upto:
-            self._upto, self._looks = upto, {}
-        look = self._looks.get(after)
-        if look is None and is_crowd:
-            look = self._looks[after] = self._begin(after, upto)
-        return look
+    def _look(self, after: int, upto: Position, *, is_crowd: bool) -> Look | None:
+        end, look = self._looks.get(after, (None, None))
+        if end is not None and end.epoch == upto.epoch and end.seq >= upto.seq:
+            return look
+        return self._begin(after, upto) if is_crowd else None
 
-    def _begin(self, after: int, upto: Position) -> asyncio.Task[frozenset[str]]:
+    def _begin(self, after: int, upto: Position) -> Look:
         loop = asyncio.get_running_loop()
         work = functools.partial(in_database, audiences_with_news, after, upto.seq)
         # In an empty context: it goes on when the one who began it has gone.
         look = loop.create_task(
             catchup_gate().run(work, goes_first=True), context=contextvars.Context()
         )
-        look.add_done_callback(functools.partial(self._ended, self._looks, after))
+        look.add_done_callback(functools.partial(self._ended, after))
+        self._looks[after] = upto, look
         return look
 
-    def _ended(
-        self,
-        looks: dict[int, asyncio.Task[frozenset[str]]],
-        after: int,
-        look: asyncio.Task[frozenset[str]],
-    ) -> None:
+    def _ended(self, after: int, look: Look) -> None:
         if look.cancelled() or look.exception() is not None or not conf().SHARED_PAGES_TIME:
-            looks.pop(after, None)
+            self._forget(after, look)
             return
         loop = asyncio.get_running_loop()
-        loop.call_later(conf().SHARED_PAGES_TIME, looks.pop, after, None)
+        loop.call_later(conf().SHARED_PAGES_TIME, self._forget, after, look)
+
+    def _forget(self, after: int, look: Look) -> None:
+        if self._looks.get(after, (None, None))[1] is look:  # else there is a later one
+            del self._looks[after]
 
 
 def _stretch(asked: Asked) -> int | None:
     """Return after which number the stretch begins that a page is of; None where that is too long
-    to be looked through, or the client holds more than it asks for."""
+    to be looked through, the client holds more than it asks for, or the page is sent under the
+    names of its audiences, as those without a cursor are."""
     start, upto = asked.start, asked.upto
-    if not isinstance(start, Position) or start.epoch != upto.epoch or start.seq > upto.seq:
+    if not isinstance(start, Position) or start.epoch != upto.epoch:
         return None
-    if asked.audiences != asked.heard:
+    if asked.audiences != asked.heard or not asked.with_cursor:
         return None
-    after = start.seq - start.seq % ROUGHLY
-    return after if upto.seq - after <= conf().MAX_STRETCH else None
+    is_short = 0 <= upto.seq - start.seq <= (conf().MAX_STRETCH or -1)
+    return start.seq - start.seq % ROUGHLY if is_short else None

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from django.db import InterfaceError, OperationalError
 
 from realtime.conf import conf
-from realtime.database import in_database
+from realtime.database import in_database, tellable
 from realtime.errors import Gone
 
 Q = TypeVar("Q")
@@ -140,7 +140,7 @@ def _give(asked: list[tuple[Any, asyncio.Future[Any]]], answers: list[Any]) -> N
         if future.done():
             continue
         if isinstance(answer, Exception):
-            future.set_exception(answer)
+            future.set_exception(tellable(answer))
         elif isinstance(answer, BaseException):
             future.cancel()
         else:

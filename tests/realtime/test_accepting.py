@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
+import types
 
 import pytest
 
-from realtime import accepting
+from realtime import accepting, listening
 from realtime.accepting import MANY, PAUSE, PAUSES, has_gone, pace
 from realtime.admission import Arriving
 from realtime.conf import conf
@@ -18,6 +20,9 @@ from tests.support.varied import varied
 CLIENTS = 40
 AT_ONCE = struct.pack("ii", 1, 0)
 """Closing is a reset: what lingers is dropped at once."""
+
+
+SERVER = object()
 
 
 class Port:
@@ -32,6 +37,9 @@ class Port:
         self.is_reading = True
         self.later: list[tuple[float, object]] = []
         self.reactor = self
+        self.factory = types.SimpleNamespace(
+            wrappedFactory=types.SimpleNamespace(server=SERVER)  # behind TLS
+        )
 
     def doRead(self):  # noqa: N802  # Twisted's name
         accepted = min(self.numberAccepts, self.waiting)
@@ -49,11 +57,22 @@ class Port:
     def callLater(self, seconds, function):  # noqa: N802
         self.later.append((seconds, function))
 
+    def stopListening(self):  # noqa: N802
+        self.stopReading()
+        self.disconnecting = True
+
     def pass_time(self):
         [(seconds, function)] = self.later
         self.later.clear()
         assert seconds == PAUSE
         function()
+
+
+class Reactor:
+    """One that reads nothing at the moment."""
+
+    def getReaders(self):  # noqa: N802
+        return []
 
 
 def paced(waiting):
@@ -159,6 +178,37 @@ def test_whoever_has_gone_is_left_out_and_closed(listener):
     assert port.socket.getsockname() == listener.getsockname()
     for one in (first, last, *(connection for connection, _ in accepted)):
         one.close()
+
+
+def test_those_who_have_gone_do_not_keep_the_others_from_their_turn(listener, monkeypatch):
+    monkeypatch.setattr(accepting, "GONE_AT_ONCE", 2)
+    for _ in range(3):
+        client_of(listener).close()
+    last = client_of(listener)
+    port = Port(0)
+    port.socket = listener
+    pace(port)
+    with pytest.raises(BlockingIOError):
+        port.socket.accept()
+    connection, address = port.socket.accept()
+    assert address == last.getsockname()
+    for one in (last, connection):
+        one.close()
+
+
+def test_a_port_that_accepts_nobody_for_a_moment_is_stopped_with_the_others(arriving, monkeypatch):
+    port = paced(1000)
+    arriving.count = MANY
+    port.doRead()
+    monkeypatch.setattr(listening, "_paced", [port])
+    monkeypatch.setitem(sys.modules, "twisted.internet.reactor", Reactor())
+    assert listening.ports() == [port]
+    assert listening.server() is SERVER
+    listening.stop()
+    assert port.disconnecting
+    assert listening.ports() == []
+    port.pass_time()
+    assert not port.is_reading
 
 
 def test_where_nobody_waits_accepting_says_so_as_a_socket_does(listener):

@@ -168,16 +168,19 @@ async def test_a_loss_after_the_batch_began_is_found_by_who_asks_after_the_loss(
     assert isinstance(second.result(), Revoked)
 
 
-async def test_what_goes_wrong_for_one_is_raised_for_it_alone(calls, ada):
+@pytest.mark.parametrize(
+    ("error", "told"), [(OSError("the host is down"), "OSError"), (StopIteration(), "RuntimeError")]
+)
+async def test_what_goes_wrong_for_one_is_raised_for_it_alone(calls, ada, error, told):
     def fail():
-        raise OSError("the host is down")
+        raise error
 
     bad = rights.Identity(ada, "bad", frozenset(), Grant(ada, fail))
     confirmations = Confirmations()
     found = await asyncio.gather(
         *map(confirmations.confirm, [bad, *identities(ada, 2)]), return_exceptions=True
     )
-    assert [type(one).__name__ for one in found] == ["OSError", "Identity", "Identity"]
+    assert [type(one).__name__ for one in found] == [told, "Identity", "Identity"]
 
 
 async def test_a_call_that_fails_fails_for_all_who_wait_and_for_nobody_else(calls, ada):

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 import sync
+from realtime import host_audiences
 from realtime.host_audiences import audiences_for, audiences_of_all
 
 HERE = "tests.realtime.test_host_audiences"
@@ -80,13 +81,14 @@ def test_where_it_fails_for_one_the_others_hear_what_is_theirs(users, settings, 
     assert asked == [["ada", "bob"], ["ada"], ["bob"]]
 
 
-def test_a_database_that_cannot_be_reached_is_asked_once(users, settings, asked, monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError, TimeoutError, ConnectionRefusedError])
+def test_what_cannot_be_reached_is_asked_once(users, settings, asked, monkeypatch, error):
     def fail(users):
-        raise OperationalError("gone")
+        raise error("gone")
 
     monkeypatch.setitem(globals(), "of_each", fail)
     settings.SYNC = {"AUDIENCES": f"{HERE}.of_many"}
-    assert told(audiences_of_all(users)) == ["OperationalError"] * 2
+    assert told(audiences_of_all(users)) == [error.__name__] * 2
     assert asked == [["ada", "bob"]]
 
 
@@ -128,3 +130,12 @@ def test_a_function_that_cannot_be_imported_is_everybodys_error(users, settings)
     assert told(audiences_of_all(users)) == ["ImportError"] * 2
     with pytest.raises(ImportError, match="nowhere"):
         audiences_for(users[0])
+
+
+def test_a_module_that_fails_is_everybodys_error(users, settings, monkeypatch):
+    def fail(path):
+        raise SyntaxError(path)
+
+    monkeypatch.setattr(host_audiences, "import_string", fail)
+    settings.SYNC = {"AUDIENCES": f"{HERE}.of_one"}
+    assert told(audiences_of_all(users)) == ["SyntaxError"] * 2

@@ -147,6 +147,18 @@ async def test_a_log_that_has_gone_on_is_looked_through_anew(crowd, teams, begun
     assert len(crowd.looks) == 2
 
 
+async def test_who_asks_up_to_an_earlier_place_is_told_by_the_look_that_went_beyond(
+    crowd, teams, begun
+):
+    earlier = await off_loop(lambda: asked(begun, team(teams[1]), "user:1"))
+    await off_loop(lambda: Memo.objects.create(team=teams[2], text="f"))
+    later = await off_loop(lambda: asked(begun, team(teams[1]), "user:2"))
+    pages = await crowd.ask(later, earlier, later)
+    assert len(crowd.looks) == 1
+    assert [page.count for page in pages] == [3, 3, 3]
+    assert [page.position for page in pages] == [later.upto, earlier.upto, later.upto]
+
+
 async def test_a_page_that_starts_anew_holds_what_has_no_news_as_well(crowd, teams, begun):
     red, green, blue = map(team, teams)
 
@@ -184,9 +196,19 @@ async def test_a_look_that_fails_leaves_the_page_as_it_was_asked_for(crowd, team
         (lambda begun: datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), {}, {}),
         (lambda begun: Position("00000000", begun.seq), {}, {}),
         (lambda begun: begun, {"heard": frozenset(["user:1", "user:2"])}, {}),
+        (lambda begun: begun, {"with_cursor": False}, {}),
+        (lambda begun: begun, {}, {"MAX_STRETCH": 3}),
         (lambda begun: begun, {}, {"MAX_STRETCH": 0}),
     ],
-    ids=["snapshot", "time", "another epoch", "a part of what is held", "too long"],
+    ids=[
+        "snapshot",
+        "time",
+        "another epoch",
+        "a part of what is held",
+        "what is sent under names",
+        "too long",
+        "none",
+    ],
 )
 async def test_what_no_look_can_tell_is_read_as_it_is_asked_for(
     crowd, teams, begun, settings, start, fields, settings_given

@@ -74,6 +74,21 @@ async def test_each_gets_its_own_answer_or_error():
     assert [str(error) for error in found[1::2]] == ["1 is odd", "3 is odd", "5 is odd"]
 
 
+async def test_an_error_that_no_future_holds_is_told_and_the_others_get_their_answers():
+    """asyncio refuses a StopIteration; those after it would wait for ever."""
+
+    def answer(numbers):
+        return [StopIteration() if number == 2 else number * 2 for number in numbers]
+
+    async with asyncio.timeout(SECONDS):
+        found = await asyncio.gather(
+            *(together(answer, number) for number in (1, 2, 3)), return_exceptions=True
+        )
+    assert (found[0], found[2]) == (2, 6)
+    assert isinstance(found[1], RuntimeError)
+    assert isinstance(found[1].__cause__, StopIteration)
+
+
 async def test_who_asks_alone_does_not_wait_for_company():
     clerk = Clerk()
     assert await together(clerk.answer, 2) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.fanout_measures import Speed, Storm
 from benchmarks.fanout_report import judged, p99, ratio
-from benchmarks.fanout_rounds import Found
+from benchmarks.fanout_rounds import BATCHED, ONE_BY_ONE, Found
 from benchmarks.fanout_subjects import CHANNELS, HUB, NODE_WS
 
 
@@ -35,7 +35,7 @@ def test_each_goal_is_judged_with_its_own_bound():
     found.fanout[CHANNELS] = {1000: speeds(20)}
     found.fanout[NODE_WS] = {1000: speeds(1001)}
     found.memory = {HUB: [800], CHANNELS: [1000]}
-    found.batch = {True: speeds(49), False: speeds(10)}
+    found.batch = {BATCHED: speeds(49), ONE_BY_ONE: speeds(10)}
     found.storm = {HUB: [Storm(1.5, 0, 1)], CHANNELS: [Storm(1.0, 0, 1)]}
     found.latency = {HUB: [0.01], CHANNELS: [0.2]}
     found.read = [0.004]

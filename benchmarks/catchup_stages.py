@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from django.db import connections
-
 from realtime.composing import composed
-from sync import binary, newest, rows
+from sync import rows
 from sync.cursor import Position
 from sync.reading import changes_since
 
@@ -47,11 +45,11 @@ class Clock:
 
 def stages(start: Position, end: Position, heard: frozenset[str], changes: int) -> dict[str, float]:
     """Read and compose all pages once; return the microseconds a change of each step."""
-    clock, statements = Clock(), _statements(start, end, heard)
-    with clock.times(STATEMENT):
-        for using, sql, params in statements:
-            _fetch(using, sql, params)
-    with mock.patch.object(newest.rows, "read", clock.around(ROWS, rows.read)):
+    clock = Clock()
+    with (
+        mock.patch.object(rows, "fetch", clock.around(STATEMENT, rows.fetch)),
+        mock.patch.object(rows, "read", clock.around(ROWS, rows.read)),
+    ):
         while True:
             with clock.times(PAGES):
                 page = changes_since(start, heard, upto=end)
@@ -66,31 +64,3 @@ def stages(start: Position, end: Position, heard: frozenset[str], changes: int) 
     found[PAGES] -= found[ROWS]
     found[ROWS] -= found[STATEMENT]
     return {stage: seconds * 1e6 / changes for stage, seconds in found.items()}
-
-
-def _statements(
-    start: Position, end: Position, heard: frozenset[str]
-) -> list[tuple[str, str, Any]]:
-    """Return the statements that read the pages."""
-    asked: list[tuple[str, str, Any]] = []
-
-    def noted(*given: Any) -> Any:
-        asked.append(given)
-        return rows_read(*given)
-
-    rows_read = rows.read
-    with mock.patch.object(newest.rows, "read", noted):
-        has_more = True
-        while has_more:
-            page = changes_since(start, heard, upto=end)
-            start, has_more = page.position, page.has_more
-    return asked
-
-
-def _fetch(using: str, sql: str, params: Any) -> Any:
-    connection = connections[using]
-    if connection.vendor == "postgresql":
-        return binary.fetch(connection, sql, params)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()

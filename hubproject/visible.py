@@ -1,4 +1,4 @@
-"""Which rows a user may see. The pages and the hub ask here alike, so they cannot differ."""
+"""Which rows a user may see. `hubproject.audiences` asks the same of many users at once."""
 
 from typing import Any
 

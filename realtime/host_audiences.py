@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError
 from django.utils.module_loading import import_string
 
 from realtime import watching
+from realtime.answers import answers
 from sync.bulk_audiences import is_in_bulk
 from sync.conf import conf as sync_conf
 from sync.registry import EVERYONE, MAX_AUDIENCE_LENGTH
@@ -24,8 +25,6 @@ _LEFT_OUT: Final = (
     "SYNC['AUDIENCES'] is in bulk, and left out the user with the key {!r}. Return an entry for"
     " each user, of no names for who hears nothing."
 )
-
-_UNREACHABLE: Final = (InterfaceError, OperationalError, OSError)
 
 
 def audiences_for(user: Any) -> frozenset[str]:
@@ -51,7 +50,7 @@ def audiences_of_all(users: Sequence[Any]) -> list[frozenset[str] | Exception]:
         return [error] * len(users)
     asked = async_to_sync(function) if iscoroutinefunction(function) else function
     if is_in_bulk(function):
-        return _said_of_all(asked, users)
+        return answers(functools.partial(_said_of_all, asked), users) if users else []
     return [_said_of(asked, user) for user in users]
 
 
@@ -63,20 +62,11 @@ def _said_of(function: Callable[[Any], Iterable[str]], user: Any) -> frozenset[s
 
 
 def _said_of_all(
-    function: Callable[[Sequence[Any]], Mapping[Any, Iterable[str]]], users: Sequence[Any]
+    function: Callable[[Sequence[Any]], Mapping[Any, Iterable[str]]], users: list[Any]
 ) -> list[frozenset[str] | Exception]:
-    """Return what is said of users together; where that fails, each is asked about alone, so that
-    one is no other's loss. What cannot be reached is not asked again and again."""
-    if not users:
-        return []
-    try:
-        found = function(users)
-    except Exception as error:
-        if len(users) == 1 or isinstance(error, _UNREACHABLE):
-            return [error] * len(users)
-        return [answer for user in users for answer in _said_of_all(function, [user])]
+    found = function(users)
     if not isinstance(found, Mapping):
-        return [ImproperlyConfigured(_NO_MAPPING.format(found))] * len(users)
+        raise ImproperlyConfigured(_NO_MAPPING.format(found))
     return [_said_of(lambda one: _entry(found, one), user) for user in users]
 
 

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from django.db import InterfaceError, OperationalError
-
+from realtime.answers import answers
 from realtime.conf import conf
 from realtime.database import in_database, tellable
 from realtime.errors import Gone
@@ -41,8 +40,7 @@ async def together(
     Raises `Gone` where the answer is not wanted any more when its turn comes: a client that gave up
     and comes again must not be looked up for each time.
 
-    Where the function fails, each question is asked alone, so that a bad one is no other's loss;
-    not so where the database cannot be reached, for that would be found out again and again.
+    Where the function fails for all, they are answered as `realtime.answers` says.
     """
     loop = asyncio.get_running_loop()
     gatherings = _gatherings.setdefault(loop, {})
@@ -89,11 +87,11 @@ class Gathering(Generic[Q, A]):
             began = loop.time()
             questions = [question for question, _ in asked]
             try:
-                answers = await in_database(_answers, self._function, questions)
+                found = await in_database(answers, self._function, questions)
             except BaseException as error:
                 _give(asked, [error] * len(asked))
                 raise
-            _give(asked, answers)
+            _give(asked, found)
             is_long = loop.time() - began > LONG
             self.most = max(1, len(asked) // 2) if is_long else min(MOST, self.most * 2)
 
@@ -122,17 +120,6 @@ class Gathering(Generic[Q, A]):
 _gatherings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, Gathering[Any, Any]]] = (
     WeakKeyDictionary()
 )
-
-
-def _answers(function: Callable[[list[Q]], list[A | Exception]], questions: list[Q]) -> list[Any]:
-    try:
-        return function(questions)
-    except (InterfaceError, OperationalError) as error:
-        return [error] * len(questions)
-    except Exception as error:
-        if len(questions) == 1:
-            return [error]
-        return [answer for one in questions for answer in _answers(function, [one])]
 
 
 def _give(asked: list[tuple[Any, asyncio.Future[Any]]], answers: list[Any]) -> None:

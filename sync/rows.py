@@ -151,12 +151,7 @@ def selected(vendor: str, quote: Callable[[str], str]) -> str:
 def read(using: str, sql: str, params: Sequence[Any]) -> Rows:
     """Execute a query of the `selected` columns and return its rows."""
     connection = connections[using]
-    if connection.vendor == "postgresql":
-        found: Sequence[Any] = binary.fetch(connection, sql, params)
-    else:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            found = cursor.fetchall()
+    found = fetch(connection, sql, params)
     if not found:
         return Rows()
     seqs, record_ids, data, transactions, published, *kinds = zip(*found, strict=True)
@@ -168,6 +163,16 @@ def read(using: str, sql: str, params: Sequence[Any]) -> Rows:
         _texts_of_times(published, _zone(connection)),
         _kinds(kinds),
     )
+
+
+def fetch(connection: Any, sql: str, params: Sequence[Any]) -> Sequence[Any]:
+    """Execute a query and return its rows as the driver makes them."""
+    if connection.vendor == "postgresql":
+        return binary.fetch(connection, sql, params)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        rows: Sequence[Any] = cursor.fetchall()
+    return rows
 
 
 def _zone(connection: Any) -> datetime.tzinfo | None:

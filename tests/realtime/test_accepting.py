@@ -196,6 +196,18 @@ def test_those_who_have_gone_do_not_keep_the_others_from_their_turn(listener, mo
         one.close()
 
 
+def test_the_ports_of_a_server_are_paced(listener, arriving, settings, monkeypatch):
+    settings.REALTIME = {"ACCEPTS_AT_ONCE": 7}
+    port = Port(20)
+    port.socket = listener
+    monkeypatch.setattr(listening, "_paced", [])
+    monkeypatch.setattr(listening, "ports", lambda: [port])
+    listening.prepare()
+    port.doRead()
+    assert port.accepted == [7]
+    assert listening._paced == [port]
+
+
 def test_a_port_that_accepts_nobody_for_a_moment_is_stopped_with_the_others(arriving, monkeypatch):
     port = paced(1000)
     arriving.count = MANY

@@ -7,7 +7,7 @@ from pprint import pformat
 import pytest
 from autobahn.websocket import protocol
 
-from realtime import handshakes
+from realtime import draining, handshakes, listening, shutdown, tether
 
 
 @pytest.fixture
@@ -15,6 +15,14 @@ def spared(monkeypatch):
     monkeypatch.setattr(protocol, "pformat", pformat)
     handshakes.spare()
     return protocol
+
+
+def test_a_server_spares_its_handshakes(monkeypatch):
+    monkeypatch.setattr(protocol, "pformat", pformat)
+    for module, name in ((listening, "prepare"), (draining, "take_sigterm"), (tether, "tie")):
+        monkeypatch.setattr(module, name, lambda *given: None)
+    shutdown._serve()
+    assert protocol.pformat is not pformat
 
 
 def test_a_list_is_written_when_it_is_logged(spared):

@@ -15,7 +15,7 @@ from sync.reading import changes_since
 
 STATEMENT = "the statement, its rows as the driver gives them"
 ROWS = "the texts of the rows, column by column"
-PAGES = "cutting pages, and whether the log leads on"
+PAGES = "asking for pages, and cutting them"
 MESSAGES = "composing the messages"
 FRAMES = "the frames, as bytes"
 STAGES = (STATEMENT, ROWS, PAGES, MESSAGES, FRAMES)

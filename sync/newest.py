@@ -10,6 +10,7 @@ from django.db import connections
 
 from sync import rows
 from sync.conf import conf
+from sync.leading import Lead
 from sync.models import SyncLog
 from sync.rows import Rows
 
@@ -35,16 +36,25 @@ class Scope:
 
 
 def newest_entries(
-    using: str, scope: Scope, *, after: int, upto: int, floor: int, limit: int
+    using: str,
+    scope: Scope,
+    *,
+    after: int,
+    upto: int,
+    floor: int,
+    limit: int,
+    lead: Lead | None = None,
 ) -> Rows:
     """Return the first entries after a number that are the newest of their record and audience.
 
     Deletes up to `floor` are left out, and those of records that the client has by another audience
-    already, for they would take these away.
+    already, for they would take these away. Where there are any, the log had what `lead` says.
     """
     if not scope.asked or scope.tables == []:
         return Rows()
     query = _Query(using)
+    if lead is not None:
+        query.add_lead(lead)
     query.add("entry.latest AND entry.seq > %s AND entry.seq <= %s", after, upto)
     query.add_among("entry.audience", scope.asked)
     if scope.tables is not None:
@@ -67,9 +77,9 @@ class _Query:
 
     def __init__(self, using: str) -> None:
         self._using = using
-        connection = connections[using]
-        self._vendor = connection.vendor
-        self._quote = connection.ops.quote_name
+        self._connection = connections[using]
+        self._vendor = self._connection.vendor
+        self._quote = self._connection.ops.quote_name
         self.table = self._quote("table")
         self._conditions: list[str] = []
         self._params: list[Any] = []
@@ -77,6 +87,10 @@ class _Query:
     def add(self, condition: str, *params: Any) -> None:
         self._conditions.append(condition)
         self._params += params
+
+    def add_lead(self, lead: Lead) -> None:
+        condition, params = lead.condition(self._connection)
+        self.add(condition, *params)
 
     def add_among(self, column: str, names: list[str]) -> None:
         condition, params = self._among(column, names)

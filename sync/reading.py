@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Collection
 from typing import Any, Final
 
-from django.db import connections
 from django.db.models import Subquery
 
 from sync.conf import conf
 from sync.cursor import Position
 from sync.filling import Sizes, rows_within
+from sync.leading import Lead
 from sync.locking import head
 from sync.models import LogHead, SyncLog
 from sync.moments import newest_at
@@ -22,7 +23,6 @@ from sync.rows import Entry, Rows
 
 _sizes: Final = Sizes()
 _HORIZON: Final = Subquery(LogHead.objects.filter(pk=LogHead.SINGLETON).values("horizon"))
-_WITNESS: Final = "(SELECT {} FROM sync_log WHERE seq = %s)"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,10 +86,8 @@ def changes_since(
     begin = _Begin(0, end.seq) if start is None else _begin(start, end)
     size = min(limit or conf().PAGE_LIMIT, conf().PAGE_LIMIT)
     if begin is not None:
-        page = _page(begin, end, scope, size)
-        # Only now: what was removed while the page was read is missing from it.
-        if start is None or _leads_on(start, begin, end):
-            return page
+        with contextlib.suppress(_LeadsNowhere):
+            return _page(begin, end, scope, size)
     page = _page(_Begin(0, end.seq), end, scope, size)
     return dataclasses.replace(page, reset=True)
 
@@ -123,22 +121,32 @@ def tail(start: Position | None, limit: int) -> Tail:
     return Tail(news, reached, end, is_published)
 
 
+class _LeadsNowhere(Exception):
+    """What a page was asked for has been removed meanwhile."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Begin:
-    """The number to read after, and the one after which deletes have to be told; `since` where it
-    was asked for by time."""
+    """The number to read after, and the one after which deletes have to be told; what the log must
+    have, unless all is read, and `since` where it was asked for by time."""
 
     after: int
     floor: int
+    lead: Lead | None = None
     since: datetime.datetime | None = None
 
 
 def _begin(start: Position | datetime.datetime, end: Position) -> _Begin | None:
     """Return where to read from, or None where the log does not lead on from the start."""
-    if isinstance(start, Position):
-        return _Begin(start.seq, start.whole_up_to) if _is_ours(start, end) else None
-    after = _number_before(start, end)
-    return _Begin(after, after, start)
+    if not isinstance(start, Position):
+        after = _number_before(start, end)
+        return _Begin(after, after, Lead(after), start)
+    if not _is_ours(start, end):
+        return None
+    lead = Lead(start.whole_up_to)
+    if start.witness != end.seq:
+        lead = Lead(start.whole_up_to, start.witness, start.tag)
+    return _Begin(start.seq, start.whole_up_to, lead)
 
 
 def _number_before(start: datetime.datetime, end: Position) -> int:
@@ -160,22 +168,6 @@ def _is_ours(start: Position, end: Position) -> bool:
     return start.witness != end.seq or start.tag == end.tag
 
 
-def _leads_on(start: Position | datetime.datetime, begin: _Begin, end: Position) -> bool:
-    """Tell whether the log still has all that follows a start, and the entry that a position was
-    taken from, unless that has been removed."""
-    connection = connections[conf().DATABASE]
-    column, params, tag = "NULL", list[int](), ""
-    if isinstance(start, Position) and start.witness != end.seq:
-        column = _WITNESS.format(connection.ops.quote_name("transaction"))
-        params, tag = [start.witness], start.tag
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT horizon, {column} FROM sync_log_head WHERE id = 1", params)
-        horizon, transaction = cursor.fetchone() or (_horizon(), None)
-    if transaction is not None and str(transaction)[-8:] != tag:
-        return False
-    return begin.floor >= int(horizon)
-
-
 def _horizon() -> int:
     return head(conf().DATABASE).horizon
 
@@ -184,15 +176,14 @@ def _page(begin: _Begin, end: Position, scope: Scope, limit: int) -> Page:
     """Cut a page by number and size, but never before it leads beyond `since`: the client that
     asks by time asks again with the time of the page's last change.
 
-    Not much more is fetched than such a page takes.
+    Not much more is fetched than such a page takes. Raises `_LeadsNowhere`: the last statement
+    saw all that the former ones did, or says so.
     """
     rows, most = Rows(), limit + 2
     while True:
         asked = min(most - len(rows), _sizes.rows_for(conf().PAGE_BYTES, rows.data))
         after = rows.seqs[-1] if rows else begin.after
-        more = newest_entries(
-            conf().DATABASE, scope, after=after, upto=end.seq, floor=begin.floor, limit=asked
-        )
+        more = _more(begin, scope, after, end.seq, asked)
         rows += more
         cut = _cut(rows, limit, begin.since)
         if cut is not None:
@@ -202,6 +193,16 @@ def _page(begin: _Begin, end: Position, scope: Scope, limit: int) -> Page:
             return Page(rows.at_rest(), position, True)
         if len(more) < asked or len(rows) == most:
             return Page(rows.at_rest(), end, False)
+
+
+def _more(begin: _Begin, scope: Scope, after: int, upto: int, limit: int) -> Rows:
+    using, floor, lead = conf().DATABASE, begin.floor, begin.lead
+    found = newest_entries(
+        using, scope, after=after, upto=upto, floor=floor, limit=limit, lead=lead
+    )
+    if not found and lead is not None and not lead.holds(using):
+        raise _LeadsNowhere
+    return found
 
 
 def _cut(rows: Rows, limit: int, since: datetime.datetime | None) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 
 from sync import reading, retention
 from sync.cursor import Position
+from sync.filling import OVERHEAD, Sizes
 from sync.models import SyncLog
 from sync.publishing import publish
 from sync.reading import changes_since
@@ -73,18 +74,19 @@ class Pause:
         self._pool.shutdown()
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before the page", "after the page"])
 @pytest.mark.parametrize("by", ["cursor", "time"])
-def test_a_delete_that_is_removed_while_its_page_is_read_makes_the_reader_start_anew(
-    monkeypatch, after, by
+@pytest.mark.parametrize("others", [0, 3], ids=["alone", "among others"])
+def test_a_delete_that_is_removed_before_its_page_is_read_makes_the_reader_start_anew(
+    monkeypatch, by, others
 ):
-    gone, _ = owners(2)
+    gone, *_ = owners(2)
     publish()
     start = {"cursor": publish(), "time": published()[1].published_at}[by]
     store = {(entry.table, entry.record_id): entry.values for entry in published()}
     gone.delete()
+    owners(others)
     publish()
-    with Pause(monkeypatch, reading, "_page", after=after) as reader:
+    with Pause(monkeypatch, reading, "_page") as reader:
         reader.begin(lambda: changes_since(start, EVERYONE))
         assert pruned(older_than=NOTHING) == {"testapp_owner": 2}
         page = reader.go_on()
@@ -106,20 +108,64 @@ def test_a_superseded_entry_that_is_removed_while_its_page_is_read_changes_nothi
     assert (names(page), page.reset) == (["b"], False)
 
 
-def test_a_cursor_whose_entry_is_removed_while_its_page_is_read_is_good(monkeypatch):
+def test_a_delete_that_is_removed_after_its_page_was_read_is_on_it(monkeypatch):
+    gone, _ = owners(2)
+    start = publish()
+    store = {(entry.table, entry.record_id): entry.values for entry in published()}
+    gone.delete()
+    publish()
+    with Pause(monkeypatch, reading, "_page", after=True) as reader:
+        reader.begin(lambda: changes_since(start, EVERYONE))
+        assert pruned(older_than=NOTHING) == {"testapp_owner": 2}
+        page = reader.go_on()
+    assert not page.reset
+    assert applied(store, page.changes) == database_state() != store
+
+
+def test_a_delete_that_is_removed_between_two_looks_for_one_page_makes_the_reader_start_anew(
+    monkeypatch, sync_settings
+):
+    """The first look finds too little to fill the page, for its rows were taken to be larger."""
+    sync_settings(PAGE_BYTES=40 * (OVERHEAD + 20))
+    gone, *_ = owners(1)
+    start = publish()
+    owners(30)
+    gone.delete()
+    publish()
+    monkeypatch.setattr(reading, "_sizes", Sizes())
+    reading._sizes.learn(["x" * 2000])
+    with Pause(monkeypatch, reading, "_more", after=True) as reader:
+        reader.begin(lambda: changes_since(start, EVERYONE))
+        assert pruned(older_than=NOTHING) == {"testapp_owner": 2}
+        page = reader.go_on()
+    assert page.reset
+    assert applied({}, page.changes) == database_state()
+
+
+def test_a_delete_that_is_removed_before_nothing_is_found_makes_the_reader_start_anew(monkeypatch):
+    """Whoever finds nothing has to ask whether there was anything."""
+    gone, _ = owners(2)
+    start = publish()
+    gone.delete()
+    publish()
+    with Pause(monkeypatch, reading, "newest_entries") as reader:
+        reader.begin(lambda: changes_since(start, EVERYONE))
+        assert pruned(older_than=NOTHING) == {"testapp_owner": 2}
+        page = reader.go_on()
+    assert page.reset
+    assert applied({}, page.changes) == database_state()
+
+
+def test_a_cursor_whose_entry_is_removed_before_its_page_is_read_is_good(monkeypatch):
     [owner] = owners(1)
     cursor = publish()
     owner.name = "a"
     owner.save()
     publish()
-    leads_on = reading._leads_on
-
-    def pruning_first(*asked):
+    with Pause(monkeypatch, reading, "_page") as reader:
+        reader.begin(lambda: changes_since(from_client(cursor), EVERYONE))
         pruned(older_than=NOTHING)
-        return leads_on(*asked)
-
-    monkeypatch.setattr(reading, "_leads_on", pruning_first)
-    page = changes_since(from_client(cursor), EVERYONE)
+        page = reader.go_on()
     assert (names(page), page.reset) == (["a"], False)
     assert [entry.seq for entry in published()] == [2], "the entry of the cursor was not removed"
 

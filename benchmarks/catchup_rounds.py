@@ -60,7 +60,7 @@ def fill(changes: int) -> tuple[Position, Position, frozenset[str]]:
     end = publish()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM (ANALYZE) sync_log")
+            cursor.execute("VACUUM (ANALYZE) sync_log, sync_newest")
     return start, end, frozenset([f"project:{project.pk}"])
 
 
@@ -77,7 +77,7 @@ def by_instances(start: Position, end: Position, heard: frozenset[str]) -> Itera
     """Yield the pages as they would be made without thinking about it."""
     after, limit = start.seq, conf().PAGE_LIMIT
     while True:
-        newest = SyncLog.objects.filter(latest=True, audience__in=heard, seq__lte=end.seq)
+        newest = SyncLog.objects.newest().filter(audience__in=heard, seq__lte=end.seq)
         rows = list(newest.filter(seq__gt=after).order_by("seq")[: limit + 1])
         has_more, rows = len(rows) > limit, rows[:limit]
         last = rows[-1]

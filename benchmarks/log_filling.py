@@ -43,7 +43,7 @@ _TRANSACTION = """
 """
 
 _COLUMNS = """
-    seq, "table", record_id, action, data, changed, event, audience, cause, latest, transaction,
+    seq, "table", record_id, action, data, changed, event, audience, cause, transaction,
     actor_id, actor, source, client_id, request_id, reason, codec, recorded_at, published_at
 """
 
@@ -51,7 +51,7 @@ _PUBLISHED = f"""
 INSERT INTO sync_log (id, {_COLUMNS})
 SELECT n, n, {_TABLES}, r, action, {_DATA},
     CASE action WHEN 'update' THEN '["status","title"]' END,
-    'record.' || action, {_AUDIENCE}, '', latest, {_TRANSACTION.format("published")},
+    'record.' || action, {_AUDIENCE}, '', {_TRANSACTION.format("published")},
     '7', 'somebody', 'request', '', md5(n::text), '', 1, at, at
 FROM (
     SELECT n, r, latest, at, CASE
@@ -70,7 +70,7 @@ FROM (
 
 _PENDING = f"""
 INSERT INTO sync_log ({_COLUMNS})
-SELECT NULL, {_TABLES}, r, 'update', {_DATA}, NULL, '', {_AUDIENCE}, '', false,
+SELECT NULL, {_TABLES}, r, 'update', {_DATA}, NULL, '', {_AUDIENCE}, '',
     {_TRANSACTION.format("%(run)s-")}, '7', 'somebody', 'request', '', md5(n::text), '', 1, now(),
     NULL
 FROM (
@@ -80,6 +80,14 @@ FROM (
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 ) AS entries
 ORDER BY n
+"""
+
+_NEWEST = f"""
+INSERT INTO sync_newest (seq, entry_id, "table", record_id, audience, action)
+SELECT seq, id, "table", record_id, audience, action FROM sync_log
+WHERE id > %(before)s + %(start)s AND id <= %(before)s + %(end)s
+    AND mod(record_id::bigint, {SPAN}) = %(turn)s
+ORDER BY seq
 """
 
 _HEAD = """
@@ -96,8 +104,8 @@ def fill(entries: int) -> int:
     with connection.cursor() as cursor, transaction.atomic():
         # Not waiting for the disk, and indexes at the end: filling is not what is measured.
         cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute("TRUNCATE sync_log, sync_log_head RESTART IDENTITY")
-        indexes = drop_indexes(cursor, "sync_log")
+        cursor.execute("TRUNCATE sync_log, sync_newest, sync_log_head RESTART IDENTITY")
+        indexes = [*drop_indexes(cursor, "sync_log"), *drop_indexes(cursor, "sync_newest")]
         with tqdm(total=total, desc=f"filling {total:,}", unit=" entries", leave=False) as bar:
             _insert(cursor, cycles, total, bar)
         for index in tqdm(indexes, desc="indexes", leave=False):
@@ -119,7 +127,7 @@ def add_pending(count: int, size: int, run: int) -> None:
 def tidy() -> None:
     """Do what autovacuum would have done by now, and have nothing left to write."""
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE) sync_log")
+        cursor.execute("VACUUM (ANALYZE) sync_log, sync_newest")
         cursor.execute("CHECKPOINT")
 
 
@@ -137,7 +145,9 @@ def _insert(cursor: Any, cycles: int, total: int, bar: Any) -> None:
         for start in range(0, cycles * width, CHUNK):
             end = min(start + CHUNK, cycles * width)
             given = {"turn": turn, "width": width, "cycles": cycles, "total": total}
-            cursor.execute(_PUBLISHED, given | {"before": before, "start": start, "end": end})
+            part = given | {"before": before, "start": start, "end": end}
+            cursor.execute(_PUBLISHED, part)
+            cursor.execute(_NEWEST, part)
             bar.update(end - start)
         before += cycles * width
 

@@ -131,6 +131,6 @@ def in_the_log(audiences: set[str]) -> Held:
     """Return what a client of these audiences is to hold."""
     from sync.models import SyncLog
 
-    rows = SyncLog.objects.filter(latest=True, audience__in=audiences).exclude(action="delete")
+    rows = SyncLog.objects.newest().filter(audience__in=audiences).exclude(action="delete")
     columns = rows.values_list("table", "record_id", "data").iterator(chunk_size=5000)
     return {(table, record_id): hash(data.encode()) for table, record_id, data in columns}

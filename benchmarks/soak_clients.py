@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from websockets.exceptions import WebSocketException
@@ -112,13 +112,14 @@ class SoakClient(HubClient):
             super()._take(message)
 
 
-def lost_by(client: SoakClient, log: Sequence[Any]) -> set[int]:
+def lost_by(client: SoakClient, log: Sequence[Any], newest: Set[int]) -> set[int]:
     """Return the places of changes that a client should have been sent and was not: each that came
     while it was live, and the newest of each record."""
     wanted = {
         entry.seq
         for entry in log
-        if entry.latest and (entry.action != "delete" or entry.seq > (client.snapshot_at or 0))
+        if entry.seq in newest
+        and (entry.action != "delete" or entry.seq > (client.snapshot_at or 0))
     }
     heard = [entry.seq for entry in log if not entry.is_unchanged]
     for start, end in client.live:

@@ -63,7 +63,7 @@ def fill(rows: int) -> None:
     with bar, sync.allow_raw_sql(), connection.cursor() as cursor:
         for start in range(0, rows, FILL):
             end = min(start + FILL, rows)
-            for statement in (ROWS, ENTRIES):
+            for statement in (ROWS, ENTRIES, NEWEST):
                 cursor.execute(f"{numbers(connection.vendor, start + 1, end)} {statement}")
             bar.update(end - start)
         if connection.vendor == "postgresql":
@@ -89,15 +89,20 @@ SELECT n, 'sku-' || n, 'north', n % 1000 FROM numbers
 """
 
 ENTRIES = """
-INSERT INTO sync_log (id, seq, "table", record_id, action, data, audience, event, cause, latest,
+INSERT INTO sync_log (id, seq, "table", record_id, action, data, audience, event, cause,
   "transaction", actor_id, actor, source, client_id, request_id, reason, codec, recorded_at,
   published_at)
 SELECT n, n, 'testapp_stock', CAST(n AS text), 'insert',
   '{"id":' || n || ',"quantity":' || (n % 1000) || ',"sku":"sku-' || n
     || '","warehouse":"north"}',
-  'everyone', 'stock.insert', '', true, '00000000000000000000000000000001', '', '', 'backfill',
+  'everyone', 'stock.insert', '', '00000000000000000000000000000001', '', '', 'backfill',
   '', '', '', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP
 FROM numbers
+"""
+
+NEWEST = """
+INSERT INTO sync_newest (seq, entry_id, "table", record_id, audience, action)
+SELECT n, n, 'testapp_stock', CAST(n AS text), 'everyone', 'insert' FROM numbers
 """
 
 

@@ -13,7 +13,7 @@ def withdraw_from_everyone() -> None:
     """
     publish()
     for model in (Project, Task, PlannerEntry):
-        newest = SyncLog.objects.filter(latest=True, table=model._meta.db_table)
+        newest = SyncLog.objects.newest().filter(table=model._meta.db_table)
         if newest.filter(audience=sync.EVERYONE).exclude(action="delete").exists():
             with sync.context(reason="audiences"):
                 sync.record(model, model.objects.values_list("pk", flat=True))

@@ -86,9 +86,10 @@ def composed(page: Page, *, with_cursor: bool = True) -> PageText:
 
 def _changes(rows: Rows, epoch: str | None) -> list[str]:
     """Return each entry as a client sees it, as `realtime.encoding.change` says."""
-    begins = {kind: _begin(kind) for kind in set(rows.kinds)}
+    kinds = list(map(id, rows.kinds))  # equal ones are mostly the same, and take long to hash
+    begins = {key: _begin(kind) for key, kind in dict(zip(kinds, rows.kinds, strict=True)).items()}
     columns = zip(
-        map(begins.__getitem__, rows.kinds),
+        map(begins.__getitem__, kinds),
         map(quoted, rows.record_ids),
         rows.data,
         rows.published,

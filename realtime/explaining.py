@@ -20,7 +20,7 @@ from realtime.verdicts import Facts, Outcome, holding, verdict
 from sync.columns import primary_key
 from sync.conf import conf
 from sync.errors import RedactionError
-from sync.models import SyncLog, SyncLogQuerySet
+from sync.models import Newest, SyncLog, SyncLogQuerySet
 from sync.registry import Registration
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def _is_in_table(registration: Registration, record_id: str) -> bool:
 
 def _nearby(registration: Registration, record_id: str) -> list[str]:
     """Return records of the log whose ids are next to one, as texts."""
-    newest = _log().filter(latest=True, table=registration.table)
+    newest = Newest.objects.using(conf().DATABASE).filter(table=registration.table)
     above = newest.filter(record_id__gt=record_id).order_by("record_id")
     below = newest.filter(record_id__lt=record_id).order_by("-record_id")
     ids = [
@@ -156,8 +156,8 @@ def _explained(standings: Sequence[Standing], entries: Sequence[SyncLog]) -> lis
 
 def _newest(table: str, record_id: str) -> dict[str, int]:
     """Return the newest change of a record in each audience: what pages bring."""
-    newest = _log().filter(latest=True, table=table, record_id=record_id)
-    return {entry.audience: entry.seq for entry in newest.only("audience", "seq") if entry.seq}
+    newest = Newest.objects.using(conf().DATABASE).filter(table=table, record_id=record_id)
+    return dict(newest.values_list("audience", "seq"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

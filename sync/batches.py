@@ -42,7 +42,6 @@ class Pending:
     published_at: datetime.datetime | None = None
     changed: str | None = None
     event: str = ""
-    latest: bool = False
 
 
 _READ: Final = tuple(field.name for field in dataclasses.fields(Pending))[:16]

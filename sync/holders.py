@@ -10,19 +10,21 @@ import msgspec
 from django.db import connections
 
 from sync import binary
-from sync.models import SyncLog
+from sync.models import Newest
 from sync.spool import Row
 
 _HOLDERS: Final = """
 SELECT record."table", record.id, {found} FROM json_to_recordset(%s::json)
     AS record("table" text, id text)
 CROSS JOIN LATERAL (
-    SELECT {columns}, seq AS place FROM sync_log
-    WHERE latest AND seq IS NOT NULL AND "table" = record."table" AND record_id = record.id
+    SELECT seq AS place, entry_id FROM sync_newest
+    WHERE "table" = record."table" AND record_id = record.id
     OFFSET 0
-) AS entry ORDER BY entry.place
+) AS newest
+CROSS JOIN LATERAL (SELECT {columns} FROM sync_log WHERE id = newest.entry_id OFFSET 0) AS entry
+ORDER BY newest.place
 """
-"""The offset keeps the planner to one look into the index for each record, whatever it believes of
+"""The offsets keep the planner to one look into the index for each record, whatever it believes of
 the log: statistics may be old, and the records many."""
 
 
@@ -37,10 +39,11 @@ def latest_entries(
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for table, record_id in records:
         ids[table].append(record_id)
-    published = SyncLog.objects.using(using).published().filter(latest=True).order_by("seq")
+    newest = Newest.objects.using(using).order_by("seq")
+    asked = [f"entry__{name}" for name in columns]
     for table, wanted in ids.items():
-        found = published.filter(table=table, record_id__in=wanted)
-        yield from found.values_list("table", "record_id", *columns)
+        found = newest.filter(table=table, record_id__in=wanted)
+        yield from found.values_list("table", "record_id", *asked)
 
 
 def _in_postgresql(

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 _OWN: Final = Entry._fields
-_NEW: Final = {"event": "''", "cause": "''", "latest": "FALSE", "codec": str(codec.VERSION)}
+_NEW: Final = {"event": "''", "cause": "''", "codec": str(codec.VERSION)}
 """What an entry is that is not published yet, as SQL."""
 
 MAX_GATHERED: Final = 2000

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db.models import Max, Q
 
-from sync.models import MOVED, SyncLog, SyncLogQuerySet
+from sync.models import MOVED, Newest, SyncLog, SyncLogQuerySet
 
 _NEEDED: Final = ("id", "seq", "table", "record_id", "action", "data", "audience", "redacted")
 
@@ -20,7 +20,8 @@ def living(table: str, using: str) -> list[SyncLogQuerySet]:
     published yet come after all that are.
     """
     log = SyncLog.objects.using(using).filter(table=table).order_by()
-    published = log.filter(latest=True).exclude(action=SyncLog.Action.DELETE)
+    living = Newest.objects.using(using).filter(table=table).exclude(action=SyncLog.Action.DELETE)
+    published = log.filter(id__in=living.values("entry_id"))
     pending = log.pending()
     if not pending.exists():
         return [published]
@@ -34,7 +35,9 @@ def living(table: str, using: str) -> list[SyncLogQuerySet]:
 def newest_entries(table: str, record_ids: Collection[str], using: str) -> dict[str, SyncLog]:
     """Return the newest entry of each record that the log knows, also where it is a delete."""
     log = SyncLog.objects.using(using).filter(table=table, record_id__in=list(record_ids))
-    candidates = log.filter(Q(latest=True) | Q(seq__isnull=True)).exclude(cause=MOVED)
+    newest = Newest.objects.using(using).filter(table=table, record_id__in=list(record_ids))
+    known = Q(id__in=newest.values("entry_id")) | Q(seq__isnull=True)
+    candidates = log.filter(known).exclude(cause=MOVED)
     ordered = sorted(candidates.order_by().only(*_NEEDED), key=_place)
     return {entry.record_id: entry for entry in ordered}
 

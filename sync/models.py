@@ -69,6 +69,11 @@ def _refuse_unless_maintaining(operation: str) -> None:
         )
 
 
+def is_newest() -> models.Exists:
+    """Return the condition of the entries that are the newest of their record in their audience."""
+    return models.Exists(Newest.objects.filter(seq=models.OuterRef("seq")))
+
+
 class SyncLogQuerySet(models.QuerySet["SyncLog"]):
     """The query set of the log: reads freely, changes nothing outside maintenance."""
 
@@ -79,6 +84,11 @@ class SyncLogQuerySet(models.QuerySet["SyncLog"]):
     def pending(self) -> SyncLogQuerySet:
         """Return the committed entries that wait for their place in the order."""
         return self.filter(seq__isnull=True)
+
+    def newest(self) -> SyncLogQuerySet:
+        """Return the published entries that no later one of their record, in their audience, has
+        superseded."""
+        return self.filter(is_newest())
 
     def of_record(self, table: str, record_id: str) -> SyncLogQuerySet:
         """Return every entry of a record, published or not: for each kind there is an index."""
@@ -103,7 +113,7 @@ class SyncLogQuerySet(models.QuerySet["SyncLog"]):
 
 class SyncLog(models.Model):
     """One change of one record. Written in the transaction of the change, never altered after
-    it is published, except for `latest`, retention and redaction."""
+    it is published, except by retention and redaction."""
 
     class Action(models.TextChoices):
         INSERT = "insert", _("insert")
@@ -124,7 +134,6 @@ class SyncLog(models.Model):
     event = models.CharField(_("event"), max_length=128, blank=True, default="")
     audience = ExactCharField(_("audience"), max_length=255)
     cause = models.CharField(_("cause"), max_length=16, blank=True, default="")
-    latest = models.BooleanField(_("latest"), default=False)
     transaction = models.UUIDField(_("transaction"))
     actor_id = models.CharField(_("actor id"), max_length=255, blank=True, default="")
     actor = models.CharField(_("actor"), max_length=255, blank=True, default="")
@@ -166,10 +175,6 @@ class SyncLog(models.Model):
                 where=Q(seq__isnull=False),
                 name="sync_log_record",
             ),
-            PartialIndex(
-                fields=["table", "record_id"], where=Q(latest=True), name="sync_log_newest"
-            ),
-            PartialIndex(fields=["seq"], where=Q(latest=True), name="sync_log_latest"),
             *LOOKUPS,
         ]
 
@@ -199,6 +204,13 @@ class SyncLog(models.Model):
         return [] if self.redacted is None else list(codec.from_json(self.redacted))
 
     @property
+    def latest(self) -> bool:
+        """Whether no later entry of the record, in this entry's audience, has superseded it; at the
+        cost of a query."""
+        using = self._state.db
+        return self.seq is not None and Newest.objects.using(using).filter(seq=self.seq).exists()
+
+    @property
     def is_unchanged(self) -> bool:
         """Whether this published entry is for the history alone, and was given no event: a save
         that changed nothing, or what a transaction that moved the record had made of it
@@ -210,6 +222,32 @@ class SyncLog(models.Model):
         """Whether this published update gives its audience a record that it did not have: to
         those who hear it, it is an insert."""
         return self.action == self.Action.UPDATE and (self.cause == ARRIVED or self.changed is None)
+
+
+class Newest(models.Model):
+    """The newest published entry of a record in one audience: what pages and comparisons look for.
+
+    Apart from the log, so that an entry that is superseded is not written anew with all its index
+    entries; and narrow, so that looking for those of some audiences passes over the others quickly.
+    """
+
+    seq = models.BigIntegerField(primary_key=True)
+    entry = models.ForeignKey(
+        SyncLog, on_delete=models.DO_NOTHING, db_index=False, db_constraint=False, related_name="+"
+    )
+    table = ExactCharField(max_length=128)
+    record_id = ExactCharField(max_length=255)
+    audience = ExactCharField(max_length=255)
+    action = models.CharField(max_length=6, choices=SyncLog.Action)
+
+    class Meta:
+        db_table = "sync_newest"
+        ordering = ["seq"]
+        default_permissions = ()
+        indexes = [models.Index(fields=["table", "record_id"], name="sync_newest_record")]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.record_id} at {self.seq}"
 
 
 def new_epoch() -> str:

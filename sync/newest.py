@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections
 
 from sync import rows
 from sync.conf import conf
 from sync.leading import Lead
-from sync.models import SyncLog
+from sync.models import Newest, SyncLog
 from sync.rows import Rows
 
 
@@ -55,12 +55,12 @@ def newest_entries(
     query = _Query(using)
     if lead is not None:
         query.add_lead(lead)
-    query.add("entry.latest AND entry.seq > %s AND entry.seq <= %s", after, upto)
-    query.add_among("entry.audience", scope.asked)
+    query.add("newest.seq > %s AND newest.seq <= %s", after, upto)
+    query.add_among("newest.audience", scope.asked)
     if scope.tables is not None:
-        query.add_among(f"entry.{query.table}", scope.tables)
+        query.add_among(f"newest.{query.table}", scope.tables)
     if floor > after:
-        query.add("(entry.action <> %s OR entry.seq > %s)", SyncLog.Action.DELETE.value, floor)
+        query.add("(newest.action <> %s OR newest.seq > %s)", SyncLog.Action.DELETE.value, floor)
     if scope.others:
         query.add_not_held(scope.others)
     return query.rows(limit)
@@ -68,8 +68,13 @@ def newest_entries(
 
 def audiences_with_news(after: int, upto: int) -> frozenset[str]:
     """Return the audiences that have a newest entry of a record after a number, up to another."""
-    found = SyncLog.objects.using(conf().DATABASE).filter(latest=True, seq__gt=after, seq__lte=upto)
+    found = Newest.objects.using(conf().DATABASE).filter(seq__gt=after, seq__lte=upto)
     return frozenset(found.order_by().values_list("audience", flat=True).distinct())
+
+
+_JOINS: Final = {"sqlite": "CROSS JOIN", "mysql": "STRAIGHT_JOIN"}
+"""What has a database begin with the table on the left, which is in the order of the page, whatever
+it believes of both."""
 
 
 class _Query:
@@ -101,18 +106,20 @@ class _Query:
         among, params = self._among("other.audience", audiences)
         delete = SyncLog.Action.DELETE.value
         self.add(
-            "(entry.action <> %s OR NOT EXISTS (SELECT 1 FROM sync_log other WHERE other.latest"
-            f" AND other.action <> %s AND {among} AND other.{self.table} = entry.{self.table}"
-            " AND other.record_id = entry.record_id AND other.seq > entry.seq))",
+            "(newest.action <> %s OR NOT EXISTS (SELECT 1 FROM sync_newest other"
+            f" WHERE other.action <> %s AND {among} AND other.{self.table} = newest.{self.table}"
+            " AND other.record_id = newest.record_id AND other.seq > newest.seq))",
             delete,
             delete,
             *params,
         )
 
     def rows(self, limit: int) -> Rows:
+        join = _JOINS.get(self._vendor, "JOIN")
         sql = (
-            f"SELECT {rows.selected(self._vendor, self._quote)} FROM sync_log entry"
-            f" WHERE {' AND '.join(self._conditions)} ORDER BY entry.seq LIMIT %s"
+            f"SELECT {rows.selected(self._vendor, self._quote)} FROM sync_newest newest"
+            f" {join} sync_log entry ON entry.id = newest.entry_id"
+            f" WHERE {' AND '.join(self._conditions)} ORDER BY newest.seq LIMIT %s"
         )
         return rows.read(self._using, sql, [*self._params, limit])
 

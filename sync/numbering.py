@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
 from django.db import connections
 
 from sync.batches import Pending
-from sync.models import SyncLog
+from sync.models import Newest, SyncLog
 
 _COLUMNS: Final = {
     "seq": "bigint",
@@ -17,7 +17,6 @@ _COLUMNS: Final = {
     "changed": "text",
     "event": "text",
     "cause": "text",
-    "latest": "boolean",
 }
 """The columns that an entry gets its values of when it is published, with PostgreSQL's types."""
 
@@ -29,39 +28,73 @@ _NUMBER: Final = (
 
 _NUMBER_JSON: Final = (
     f"UPDATE sync_log SET {', '.join(f'{name} = new.{name}' for name in _COLUMNS)}"
-    f" FROM json_to_recordset(%s::json)"
-    f" AS new({', '.join(f'{n} {kind}' for n, kind in _COLUMNS.items())}, id bigint)"
+    " FROM json_to_recordset(%s::json)"
+    f" AS new({', '.join(f'{name} {kind}' for name, kind in _COLUMNS.items())},"
+    " id bigint, newest boolean)"
     " WHERE sync_log.id = new.id"
 )
 
-_SUPERSEDE: Final = "UPDATE sync_log SET latest = FALSE WHERE id = ANY(%s::bigint[])"
-"""One text for any number of ids; in their order, for neighbours lie on one page."""
+_SHOWN: Final = ("seq", "table", "record_id", "audience", "action")
+_QUOTED: Final = ", ".join(f'"{name}"' for name in _SHOWN)
+_RETURNED: Final = ", ".join(f'sync_log."{name}"' for name in ("id", *_SHOWN))
 
-_NUMBER_AND_SUPERSEDE: Final = f"WITH superseded AS ({_SUPERSEDE}) {_NUMBER_JSON}"
-"""One trip for both: what is superseded had its number before, so no row is in both."""
+_IN_ONE_TRIP: Final = (
+    "WITH superseded AS (DELETE FROM sync_newest WHERE seq = ANY(%s::bigint[])),"
+    f" numbered AS ({_NUMBER_JSON} RETURNING new.newest, {_RETURNED})"
+    f" INSERT INTO sync_newest (entry_id, {_QUOTED})"
+    f" SELECT id, {_QUOTED} FROM numbered WHERE newest"
+)
+"""What is superseded had its number before, so no row is in both. One text for any number of them;
+in their order, for neighbours lie on one page."""
 
 
-def store(using: str, entries: Sequence[Pending], superseded: Sequence[int]) -> None:
-    """Write the numbers of entries, what was found out about them, and the ids of those published
-    earlier that are no longer the newest of their records; only in the transaction that holds the
-    head's lock."""
+def store(
+    using: str,
+    entries: Sequence[Pending],
+    moved: Sequence[SyncLog],
+    superseded: Sequence[int],
+    newest: Sequence[Pending | SyncLog],
+) -> None:
+    """Write the numbers of entries and what was found out about them, the entries that say a record
+    has `moved`, and which of all are the newest in the place of those `superseded`; only in the
+    transaction that holds the head's lock."""
     if not entries:
         return
+    SyncLog._base_manager.using(using).bulk_create(moved)
     connection = connections[using]
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(*_in_postgresql(entries, superseded))
+        numbered = {entry.seq for entry in newest if isinstance(entry, Pending)}
+        _number_in_postgresql(connection, entries, superseded, numbered)
+        _show(using, [entry for entry in newest if isinstance(entry, SyncLog)])
         return
     _number(connection, entries)
-    if superseded:
-        SyncLog.objects.using(using).filter(pk__in=superseded).update(latest=False)
+    Newest.objects.using(using).filter(seq__in=superseded)._raw_delete(using)
+    _show(using, newest)
 
 
-def _in_postgresql(entries: Sequence[Pending], superseded: Sequence[int]) -> tuple[str, list[str]]:
-    if not superseded:
-        return _NUMBER_JSON, [_as_json(entries)]
-    ids = f"{{{','.join(map(str, sorted(superseded)))}}}"
-    return _NUMBER_AND_SUPERSEDE, [ids, _as_json(entries)]
+def _number_in_postgresql(
+    connection: Any,
+    entries: Sequence[Pending],
+    superseded: Sequence[int],
+    newest: Collection[int | None],
+) -> None:
+    numbers = f"{{{','.join(map(str, sorted(superseded)))}}}"
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_ONE_TRIP, [numbers, _as_json(entries, newest)])
+
+
+def _show(using: str, newest: Sequence[Pending | SyncLog]) -> None:
+    """Write down which entries are the newest, by their ids: MySQL does not return those of what
+    was inserted."""
+    nameless = [entry.seq for entry in newest if entry.pk is None]
+    found = SyncLog.objects.using(using).filter(seq__in=nameless).values_list("seq", "pk")
+    ids = dict(found) if nameless else {}
+    Newest.objects.using(using).bulk_create(
+        Newest(
+            entry_id=entry.pk or ids[entry.seq], **{name: getattr(entry, name) for name in _SHOWN}
+        )
+        for entry in newest
+    )
 
 
 def _number(connection: Any, entries: Sequence[Pending]) -> None:
@@ -69,14 +102,11 @@ def _number(connection: Any, entries: Sequence[Pending]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             _NUMBER,
-            [
-                (e.seq, adapt(e.published_at), e.changed, e.event, e.cause, e.latest, e.pk)
-                for e in entries
-            ],
+            [(e.seq, adapt(e.published_at), e.changed, e.event, e.cause, e.pk) for e in entries],
         )
 
 
-def _as_json(entries: Sequence[Pending]) -> str:
+def _as_json(entries: Sequence[Pending], newest: Collection[int | None]) -> str:
     return _encode(
         [
             {
@@ -85,8 +115,8 @@ def _as_json(entries: Sequence[Pending]) -> str:
                 "changed": e.changed,
                 "event": e.event,
                 "cause": e.cause,
-                "latest": e.latest,
                 "id": e.pk,
+                "newest": e.seq in newest,
             }
             for e in entries
         ]

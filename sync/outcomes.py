@@ -16,7 +16,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
 
 from sync import batches, codec
 from sync.batches import Pending
-from sync.models import REDACTED, SyncLog
+from sync.models import REDACTED, Newest, SyncLog
 
 _FOR_THE_HISTORY: Final = Q(cause=REDACTED, action=SyncLog.Action.DELETE)
 
@@ -82,9 +82,11 @@ class Outcomes:
 
     def _asked_for(self, transaction: uuid.UUID) -> dict[Key, _Writes]:
         log = SyncLog.objects.using(self._using)
-        held = log.filter(
-            table=OuterRef("table"), record_id=OuterRef("record_id"), latest=True, seq__isnull=False
-        ).exclude(Q(action=SyncLog.Action.DELETE) | Q(audience=OuterRef("audience")))
+        held = (
+            Newest.objects.using(self._using)
+            .filter(table=OuterRef("table"), record_id=OuterRef("record_id"))
+            .exclude(Q(action=SyncLog.Action.DELETE) | Q(audience=OuterRef("audience")))
+        )
         own = log.pending().filter(transaction=transaction).exclude(_FOR_THE_HISTORY).order_by()
         written = own.values_list("table", "record_id").annotate(
             last=Max("id"),

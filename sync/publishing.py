@@ -117,7 +117,6 @@ def _number(
         kept.append(entry)
         if left is not None:
             moved.append(left)
-    numbering.store(using, kept, history.superseded)
-    SyncLog._base_manager.using(using).bulk_create(moved)
+    numbering.store(using, kept, moved, history.superseded, history.newest())
     numbering.drop(using, history.dropped)
     return moved

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import Count, Func, Max, Min
 
-from sync.models import SyncLog
+from sync.models import Newest
 from sync.shape import Shape
 
 RANGE_SIZE: Final = 10_000
@@ -100,7 +100,7 @@ class Extent:
 def extent_of(shape: Shape, using: str, range_size: int) -> Extent:
     """Count both sides and choose ranges of about `range_size` records."""
     table: models.QuerySet[Any] = models.QuerySet(shape.model, using=using)
-    log = SyncLog.objects.using(using).filter(table=shape.table, latest=True).order_by()
+    log = Newest.objects.using(using).filter(table=shape.table).order_by()
     if not has_integer_key(shape):
         rows, entries = table.count(), log.count()
         return Extent(rows, entries, _hashed(rows, entries, range_size))

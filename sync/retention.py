@@ -15,14 +15,14 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, models, transaction
+from django.db import connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from sync.conf import conf
 from sync.errors import NoRetention, RetentionError
 from sync.locking import head, locked_head
-from sync.models import SyncLog, SyncLogQuerySet, log_maintenance
+from sync.models import Newest, SyncLog, SyncLogQuerySet, is_newest, log_maintenance
 from sync.moments import newest_at
 from sync.publishing import RESOLUTION
 from sync.registry import registry
@@ -30,7 +30,10 @@ from sync.registry import registry
 WINDOW: Final = 100_000
 """Entries looked through by one query, at most: what bounds the step over those that stay."""
 
-_REMOVABLE: Final = Q(latest=False) | Q(action=SyncLog.Action.DELETE)
+PARAMETERS: Final = 10_000
+"""Numbers that one statement names, at most."""
+
+_REMOVABLE: Final = ~Q(is_newest()) | Q(action=SyncLog.Action.DELETE)
 
 _Ages = dict[str | None, datetime.timedelta]
 """The age at which the entries of a table may go; None stands for every other table."""
@@ -38,10 +41,7 @@ _Ages = dict[str | None, datetime.timedelta]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
-    """How far a pass has come, in numbers of the log, and what its last batch removed, by table.
-
-    An entry that is superseded in the very moment may go uncounted.
-    """
+    """How far a pass has come, in numbers of the log, and what its last batch removed, by table."""
 
     passed: int
     total: int
@@ -160,9 +160,9 @@ def _pass(alias: str, doomed: Q, after: int, last: int, size: int, dry_run: bool
         end = _window_end(log, done) or last
         while done < end:
             found = _found(log.filter(doomed, seq__gt=done, seq__lte=end), size)
-            reached = found.last if found.count == size else end
-            if found.count and not dry_run:
-                _remove(alias, doomed, done, found)
+            reached = found.last if len(found) == size else end
+            if found and not dry_run:
+                _remove(alias, found)
             done = reached
             yield Step(done - start, last - start, found.by_table, done, found.last_delete)
 
@@ -174,43 +174,58 @@ def _window_end(log: SyncLogQuerySet, after: int) -> int | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Found:
-    """The entries of one batch: how many, of which tables, the number of the last one, and the
-    number of the last delete that no later entry has superseded."""
+    """The numbers of one batch: of superseded entries, and of deletes that none has superseded; and
+    how many are of which table."""
 
-    count: int
+    superseded: list[int]
+    deletes: list[int]
     by_table: Mapping[str, int]
-    last: int
-    last_delete: int
+
+    def __len__(self) -> int:
+        return len(self.superseded) + len(self.deletes)
+
+    @property
+    def last(self) -> int:
+        return max(self.superseded[-1:] + self.deletes[-1:], default=0)
+
+    @property
+    def last_delete(self) -> int:
+        return max(self.deletes, default=0)
 
 
 def _found(entries: SyncLogQuerySet, size: int) -> _Found:
-    picked = entries.values_list("seq", "table", "latest")[:size]
-    rows = [(seq or 0, table, latest) for seq, table, latest in picked]
+    rows = list(entries.values_list("seq", "table", is_newest())[:size])
     return _Found(
-        count=len(rows),
+        superseded=[seq for seq, _, newest in rows if not newest],
+        deletes=[seq for seq, _, newest in rows if newest],
         by_table=Counter(table for _, table, _ in rows),
-        last=rows[-1][0] if rows else 0,
-        last_delete=max((seq for seq, _, latest in rows if latest), default=0),
     )
 
 
-def _remove(alias: str, doomed: Q, after: int, found: _Found) -> None:
+def _remove(alias: str, found: _Found) -> None:
     """Remove one batch. Deletes go under the lock of the head, taken first as publishing does;
-    superseded entries are nobody's business any more, and go without it."""
+    superseded entries are nobody's business any more, and go without it.
+
+    By their numbers, for what is superseded stays so: MariaDB would lock what a condition reads,
+    and wait for a publisher that waits for it.
+    """
     began = time.monotonic()
-    entries = SyncLog.objects.using(alias).filter(doomed, seq__gt=after, seq__lte=found.last)
-    if found.last_delete:
+    if found.deletes:
         with locked_head(alias) as head, log_maintenance():
             head.horizon = max(head.horizon, found.last_delete)
             head.save(update_fields=["horizon"])
-            _delete(entries)
+            _delete(Newest, alias, found.deletes)
+            _delete(SyncLog, alias, found.superseded + found.deletes)
     else:
         with transaction.atomic(using=alias, durable=True), log_maintenance():
-            _delete(entries.filter(latest=False))
+            _delete(SyncLog, alias, found.superseded)
     if not connections[alias].features.has_select_for_update:
         time.sleep(time.monotonic() - began)  # the one write lock: let those who wait have it
 
 
-def _delete(entries: models.QuerySet[SyncLog]) -> None:
-    """Delete with one statement: `delete()` reads the rows where a host listens to deletes."""
-    entries._raw_delete(entries.db)
+def _delete(model: type[SyncLog | Newest], alias: str, numbers: list[int]) -> None:
+    """Delete without reading the rows, as `delete()` does where a host listens to deletes; a
+    statement has room for so many parameters."""
+    for start in range(0, len(numbers), PARAMETERS):
+        part = numbers[start : start + PARAMETERS]
+        model._base_manager.using(alias).filter(seq__in=part)._raw_delete(alias)

@@ -183,18 +183,11 @@ def _zone(connection: Any) -> datetime.tzinfo | None:
 
 
 def _kinds(columns: list[tuple[Any, ...]]) -> list[Kind]:
-    known: dict[Any, Kind] = {}
-    if len(columns) == 1:
-        made = (known.get(one) or _noted(known, one, json.loads(one)) for one in columns[0])
-    else:
-        each = zip(*columns, strict=True)
-        made = (known.get(one) or _noted(known, one, one) for one in each)
-    return list(made)
-
-
-def _noted(known: dict[Any, Kind], key: Any, fields: Sequence[Any]) -> Kind:
-    found = known[key] = Kind(*fields)
-    return found
+    """Return the kind of each row, equal ones as the same object."""
+    keys: Sequence[Any] = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+    fields = json.loads if len(columns) == 1 else tuple
+    known = {key: Kind(*fields(key)) for key in set(keys)}
+    return list(map(known.__getitem__, keys))
 
 
 def _dashed(transactions: Sequence[str]) -> Sequence[str]:

@@ -24,24 +24,22 @@ _UPDATE: Final = SyncLog.Action.UPDATE
 class Holder(Protocol):
     """What must be known of an entry to compare the next one with it."""
 
-    pk: Any
+    seq: Any
     action: Any
     data: Any
     audience: Any
     cause: Any
-    latest: Any
 
 
 @dataclasses.dataclass(slots=True)
 class _Published:
     """An entry published earlier: a model instance would cost more than the comparison."""
 
-    pk: int
+    seq: int
     action: str
     data: str
     audience: str
     cause: str
-    latest: bool = True
 
 
 class Supersession:
@@ -52,7 +50,7 @@ class Supersession:
 
     def __init__(self, using: str, entries: Sequence[Pending], outcomes: Outcomes) -> None:
         self.superseded: list[int] = []
-        """Ids of entries published earlier that are no longer the latest."""
+        """Numbers of entries published earlier that are no longer the newest."""
         self.dropped: list[int] = []
         """Ids of entries whose save changed nothing and which the host does not want kept."""
         self._holders: defaultdict[tuple[str, str], dict[str, Holder]] = defaultdict(dict)
@@ -86,6 +84,12 @@ class Supersession:
             return None
         is_new = moves and held is None
         return self._tell(holders, None if stays else held, entry, changed, is_new=is_new)
+
+    def newest(self) -> list[Pending | SyncLog]:
+        """Return the entries that have become the newest of their record in their audience."""
+        holders = self._holders.values()
+        held = [holder for by_audience in holders for holder in by_audience.values()]
+        return [one for one in held if isinstance(one, Pending | SyncLog)]
 
     def drops(self, entry: Pending) -> bool:
         """Tell whether the entry that was followed last is not kept."""
@@ -156,21 +160,16 @@ class Supersession:
 
     def _take_over(self, holders: dict[str, Holder], entry: Holder) -> None:
         replaced = holders.pop(entry.audience, None)
-        if replaced is not None:
-            replaced.latest = False
-            if replaced.pk in self._loaded:
-                self.superseded.append(replaced.pk)
-        entry.latest = True
+        if isinstance(replaced, _Published):
+            self.superseded.append(replaced.seq)
         holders[entry.audience] = entry
 
     def _load(self, using: str, entries: Iterable[Pending]) -> None:
         records = {(entry.table, entry.record_id) for entry in entries}
-        columns = ("id", "action", "data", "audience", "cause")
+        columns = ("seq", "action", "data", "audience", "cause")
         for table, record_id, *values in latest_entries(using, records, columns):
             holder = _Published(*values)
             self._holders[table, record_id][holder.audience] = holder
-        holders = self._holders.values()
-        self._loaded = frozenset(row.pk for by_audience in holders for row in by_audience.values())
 
 
 def keeps_unchanged(table: str) -> bool:

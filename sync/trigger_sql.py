@@ -160,7 +160,6 @@ def _entries(
         "audience": f"nullif({audience_sql(shape, 'r', connection, schema)}, '')",
         "event": "''",
         "cause": "''",
-        "latest": "false",
         "transaction": "hub.mark::uuid",
         **who,
         "codec": str(codec.VERSION),

@@ -40,6 +40,14 @@ def lasting_rows() -> Iterator[None]:
         _lasting.pop()
 
 
+def empty_log() -> None:
+    """Remove every entry of the log; its head stays where it is."""
+    from sync.models import Newest, SyncLog
+
+    for model in (Newest, SyncLog):
+        model._base_manager.all()._raw_delete("default")
+
+
 def empty_quickly(test_case: Any) -> None:
     """Empty the tables that hold rows; the first time, and where a test has changed what is kept,
     as Django does it."""

@@ -33,7 +33,7 @@ def everything_heard() -> list[SyncLog]:
 def missed_since(cursor: str | None, audiences: Collection[str] | None = None) -> list[SyncLog]:
     """Return what a client of these audiences, or of all, who comes back with this cursor has to be
     sent: the newest change of each record, in order."""
-    entries = SyncLog.objects.filter(latest=True, seq__gt=seq_of(cursor))
+    entries = SyncLog.objects.newest().filter(seq__gt=seq_of(cursor))
     if audiences is not None:
         entries = entries.filter(audience__in=audiences)
     # A record that moved between two of the audiences has a newest change in each.

@@ -11,6 +11,7 @@ from sync import inserting
 from sync.inserting import gathered
 from sync.models import SyncLog
 from sync.signals import recorded as recorded_signal
+from tests.support.emptying import empty_log
 from tests.sync.observing import Statements, brief, insert, inserts_into_log, recorded
 from tests.testapp.models import Owner, Stock
 
@@ -42,7 +43,7 @@ def told():
 
 def log_of(write):
     """Return what a write leaves in the log, but for what differs between any two writes."""
-    SyncLog._base_manager.all()._raw_delete("default")
+    empty_log()
     with recorded() as entries:
         write()
     varying = {"id", "recorded_at", "transaction", "record_id", "data"}

@@ -17,7 +17,7 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.models import LogHead, SyncLog
+from sync.models import LogHead, Newest, SyncLog
 from sync.publishing import publish
 from sync.retention import prune
 from tests.sync.wire import live_frames, page_frames, stored
@@ -51,7 +51,7 @@ class World:
     """The rows as the commits left them, and which team may have seen which text."""
 
     def __init__(self):
-        for model in (Memo, Team, SyncLog, LogHead):
+        for model in (Memo, Team, Newest, SyncLog, LogHead):
             model._base_manager.all()._raw_delete("default")
         self.keys = [Team.objects.create(name=str(index)).pk for index in range(TEAMS)]
         self.rows = {}
@@ -149,6 +149,7 @@ class Clients:
             self._look_through(frames, part)
             stores.append((end, stored(store, frames)))
             assert stores[-1][1] == self.world.heard_by(part)
+        assert_the_newest_are_listed()
 
     def come_back(self, limit):
         """Have everybody come back from wherever they ever were, and from nowhere."""
@@ -177,6 +178,25 @@ class Clients:
         assert set(TEXT.findall("\n".join(frames))) <= seen
 
 
+def assert_the_newest_are_listed():
+    """Of each record and audience the last entry that is heard, and nothing else."""
+    newest = {}
+    for entry in SyncLog.objects.published().order_by("seq"):
+        if not entry.is_unchanged:
+            newest[entry.table, entry.record_id, entry.audience] = entry
+    listed = {one.entry_id: one for one in Newest.objects.all()}
+    assert listed.keys() == {entry.pk for entry in newest.values()}
+    for entry in newest.values():
+        row = listed[entry.pk]
+        assert (row.seq, row.table, row.record_id, row.audience, row.action) == (
+            entry.seq,
+            entry.table,
+            entry.record_id,
+            entry.audience,
+            entry.action,
+        )
+
+
 @pytest.mark.django_db(transaction=True)
 @given(steps=st.lists(steps, max_size=12), limit=st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
@@ -189,6 +209,7 @@ def test_every_client_holds_its_records_and_saw_nothing_else(steps, limit):
         elif step == "prune":
             for _ in prune(older_than=timedelta()):
                 pass
+            assert_the_newest_are_listed()
         else:
             world.commit(step)
     clients.listen()

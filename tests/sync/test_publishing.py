@@ -19,6 +19,7 @@ from sync import batches, publishing
 from sync.cursor import Position
 from sync.models import LogHead, SyncLog
 from sync.publishing import publish, publish_batch
+from tests.support.emptying import empty_log
 from tests.sync.observing import pending, published, recorded
 from tests.testapp.models import Memo, Owner, Restaurant, Stock
 
@@ -209,7 +210,7 @@ def test_of_a_backlog_no_more_is_looked_at_than_lies_below_the_first_end(sync_se
 )
 def test_any_backlog_is_numbered_whole_in_the_order_of_highest_ids(transactions, size):
     """Whatever the batches, the order is that of sorting everything at once."""
-    SyncLog._base_manager.all()._raw_delete("default")
+    empty_log()
     LogHead.objects.all().delete()
     made = [pending(str(place), uuid.UUID(int=n)) for place, n in enumerate(transactions)]
     ends = {entry.transaction: entry.pk for entry in made}

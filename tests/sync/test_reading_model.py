@@ -20,6 +20,7 @@ from sync.cursor import Position
 from sync.models import LogHead, SyncLog
 from sync.publishing import publish
 from sync.reading import changes_since
+from tests.support.emptying import empty_log
 from tests.support.state import database_state
 from tests.sync.observing import applied, brief, published
 from tests.testapp.models import Memo, Team, Ticket
@@ -173,7 +174,7 @@ class LogMachine(RuleBasedStateMachine):
         super().__init__()
         for model in (Memo, Ticket, Team, SyncLog, LogHead):
             model._base_manager.all()._raw_delete("default")
-        SyncLog._base_manager.all()._raw_delete("default")
+        empty_log()
         made = [Team.objects.create(name=uuid.uuid4().hex) for _ in range(TEAMS)]
         self.world = World([team.pk for team in made])
         for team in made:

@@ -20,6 +20,7 @@ from sync.cursor import Position
 from sync.models import LogHead, SyncLog
 from sync.publishing import publish
 from sync.reading import changes_since
+from tests.support.emptying import empty_log
 from tests.support.state import database_state
 from tests.sync.observing import applied, published
 from tests.testapp.models import Memo, Team
@@ -68,7 +69,7 @@ class RedactionMachine(RuleBasedStateMachine):
         super().__init__()
         for model in (Memo, Team, SyncLog, LogHead):
             model._base_manager.all()._raw_delete("default")
-        SyncLog._base_manager.all()._raw_delete("default")
+        empty_log()
         self.teams = [Team.objects.create(name=uuid.uuid4().hex) for _ in range(TEAMS)]
         self.is_blank = False
         """Whether the newest of the log has nothing where the table has an empty text."""

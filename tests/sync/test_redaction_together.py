@@ -246,4 +246,4 @@ def test_redactions_writers_and_publishers_at_once(monkeypatch):
         sync.redact(owner, ["name"])
     assert SECRET not in whole_log()
     assert_the_log_is_whole()
-    assert SyncLog.objects.filter(latest=True).count() == len(owners)
+    assert SyncLog.objects.newest().count() == len(owners)

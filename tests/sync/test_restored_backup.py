@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 
 from sync.cursor import Position
-from sync.models import LogHead, SyncLog, log_maintenance
+from sync.models import LogHead, Newest, SyncLog, log_maintenance
 from sync.publishing import publish
 from sync.reading import changes_since, tail
 from tests.support.state import database_state
@@ -23,6 +23,7 @@ from tests.testapp.models import Owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+MODELS = (Owner, SyncLog, Newest, LogHead)
 DAY = datetime.timedelta(days=1)
 
 
@@ -35,14 +36,16 @@ class Backup:
         if connection.vendor == "sqlite":
             with closing(sqlite3.connect(self._path)) as copy:
                 connection.connection.backup(copy)
-        self._rows = [list(model._base_manager.all()) for model in (Owner, SyncLog, LogHead)]
+        self._rows = [
+            list(model._base_manager.all()) for model in (Owner, SyncLog, Newest, LogHead)
+        ]
 
     def restore(self) -> None:
         if connection.vendor == "sqlite":
             self._put_the_file_back()
             return
         with log_maintenance():
-            for model in (Owner, SyncLog, LogHead):
+            for model in MODELS:
                 model._base_manager.all()._raw_delete("default")
             SyncLog._base_manager.all()._raw_delete("default")
             for rows in self._rows:

@@ -112,7 +112,7 @@ class TestTablesThatAgree:
         publish()
         Memo.objects.create(pk=key, team=blue, text="b")
         publish()
-        assert SyncLog.objects.filter(table="testapp_memo", latest=True).count() == 2
+        assert SyncLog.objects.newest().filter(table="testapp_memo").count() == 2
         assert found(Memo) == {}
         with unrecorded(Memo):
             Memo.objects.filter(pk=key).delete()

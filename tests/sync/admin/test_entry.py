@@ -418,9 +418,9 @@ def test_the_page_costs_as_much_in_a_long_history_as_in_a_short_one(admin_client
     admin_client.get(url_of(newest))
     with Statements() as asked:
         admin_client.get(url_of(newest))
-    # session, user, head and pending, entry, predecessor, two labels, two neighbours each; and what
-    # the hub asks of its clients: the head, who is connected, who has left
-    assert len(asked) == 14
+    # session, user, head and pending, entry, predecessor, two labels, two neighbours each; what the
+    # hub asks of its clients: the head, who is connected, who has left; whether it is the newest
+    assert len(asked) == 15
 
 
 def test_the_page_of_a_composite_key_names_its_record(admin_client):

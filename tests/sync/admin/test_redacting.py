@@ -90,7 +90,7 @@ def test_neither_the_key_nor_what_the_audience_is_made_of_is_offered(admin_clien
 
 
 def test_a_column_that_only_the_history_has_is_offered(admin_client, stock):
-    entry = SyncLog.objects.get(latest=True)
+    entry = SyncLog.objects.newest().get()
     with connection.cursor() as cursor:
         data = json.dumps(entry.values | {"dropped": "bolt"})
         cursor.execute("UPDATE sync_log SET data = %s WHERE id = %s", [data, entry.pk])

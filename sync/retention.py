@@ -16,7 +16,7 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from sync.conf import conf
@@ -33,7 +33,6 @@ WINDOW: Final = 100_000
 PARAMETERS: Final = 10_000
 """Numbers that one statement names, at most."""
 
-_REMOVABLE: Final = ~Q(is_newest()) | Q(action=SyncLog.Action.DELETE)
 
 _Ages = dict[str | None, datetime.timedelta]
 """The age at which the entries of a table may go; None stands for every other table."""
@@ -144,7 +143,7 @@ def _doomed(limits: dict[str | None, int]) -> Q | None:
     if limits.get(None):
         named = [table for table in limits if table is not None]
         old.append(~Q(table__in=named) & Q(seq__lte=limits[None]))
-    return _REMOVABLE & Q(*old, _connector=Q.OR) if old else None
+    return Q(*old, _connector=Q.OR) if old else None
 
 
 def _pass(alias: str, doomed: Q, after: int, last: int, size: int, dry_run: bool) -> Iterator[Step]:
@@ -159,12 +158,21 @@ def _pass(alias: str, doomed: Q, after: int, last: int, size: int, dry_run: bool
     while done < last:
         end = _window_end(log, done) or last
         while done < end:
-            found = _found(log.filter(doomed, seq__gt=done, seq__lte=end), size)
+            found = _found(
+                log.filter(doomed, _removable(done, end), seq__gt=done, seq__lte=end), size
+            )
             reached = found.last if len(found) == size else end
             if found and not dry_run:
                 _remove(alias, found)
             done = reached
             yield Step(done - start, last - start, found.by_table, done, found.last_delete)
+
+
+def _removable(after: int, upto: int) -> Q:
+    """Return the condition of superseded entries and of deletes; within these numbers, for a
+    database may gather the newest first, and it must not gather all."""
+    newest = Newest.objects.filter(seq=OuterRef("seq"), seq__gt=after, seq__lte=upto)
+    return ~Q(Exists(newest)) | Q(action=SyncLog.Action.DELETE)
 
 
 def _window_end(log: SyncLogQuerySet, after: int) -> int | None:

@@ -202,4 +202,6 @@ def test_a_batch_costs_the_same_however_many_are_unknown(existing, monkeypatch):
     existing(Owner, write=lambda: Owner.objects.bulk_create([Owner(name="a") for _ in range(20)]))
     with Statements() as statements:
         fill(Owner)
-    assert [sql.split()[0] for sql in statements.sql] == ["SELECT", "SELECT", "INSERT", "SELECT"]
+    rows, published, pending, *others = (sql.split()[0] for sql in statements.sql)
+    assert {rows, published, pending} == {"SELECT"}
+    assert others == ["INSERT", "SELECT"]

@@ -16,13 +16,13 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from sync.conf import conf
 from sync.errors import NoRetention, RetentionError
 from sync.locking import head, locked_head
-from sync.models import Newest, SyncLog, SyncLogQuerySet, is_newest, log_maintenance
+from sync.models import Newest, SyncLog, SyncLogQuerySet, log_maintenance
 from sync.moments import newest_at
 from sync.publishing import RESOLUTION
 from sync.registry import registry
@@ -33,6 +33,12 @@ WINDOW: Final = 100_000
 PARAMETERS: Final = 10_000
 """Numbers that one statement names, at most."""
 
+
+_NEWEST: Final = Subquery(Newest.objects.filter(seq=OuterRef("seq")).values("seq"))
+"""The number of an entry that is the newest, else null; looked up for each, while PostgreSQL would
+gather all that there are to tell whether one exists."""
+
+_REMOVABLE: Final = Q(newest=None) | Q(action=SyncLog.Action.DELETE)
 
 _Ages = dict[str | None, datetime.timedelta]
 """The age at which the entries of a table may go; None stands for every other table."""
@@ -158,21 +164,12 @@ def _pass(alias: str, doomed: Q, after: int, last: int, size: int, dry_run: bool
     while done < last:
         end = _window_end(log, done) or last
         while done < end:
-            found = _found(
-                log.filter(doomed, _removable(done, end), seq__gt=done, seq__lte=end), size
-            )
+            found = _found(log.filter(doomed, seq__gt=done, seq__lte=end), size)
             reached = found.last if len(found) == size else end
             if found and not dry_run:
                 _remove(alias, found)
             done = reached
             yield Step(done - start, last - start, found.by_table, done, found.last_delete)
-
-
-def _removable(after: int, upto: int) -> Q:
-    """Return the condition of superseded entries and of deletes; within these numbers, for a
-    database may gather the newest first, and it must not gather all."""
-    newest = Newest.objects.filter(seq=OuterRef("seq"), seq__gt=after, seq__lte=upto)
-    return ~Q(Exists(newest)) | Q(action=SyncLog.Action.DELETE)
 
 
 def _window_end(log: SyncLogQuerySet, after: int) -> int | None:
@@ -202,7 +199,8 @@ class _Found:
 
 
 def _found(entries: SyncLogQuerySet, size: int) -> _Found:
-    rows = list(entries.values_list("seq", "table", is_newest())[:size])
+    removable = entries.alias(newest=_NEWEST).filter(_REMOVABLE)
+    rows = list(removable.values_list("seq", "table", _NEWEST)[:size])
     return _Found(
         superseded=[seq for seq, _, newest in rows if not newest],
         deletes=[seq for seq, _, newest in rows if newest],

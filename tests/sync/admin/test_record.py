@@ -273,7 +273,7 @@ def test_a_long_history_costs_as_many_statements_as_a_short_one(admin_client, ad
         history(admin_client, short, query)
     with Statements() as many:
         assert len(history(admin_client, long, query).context["rows"]) == 50
-    assert len(many) == len(few) <= (23 if query else 14)
+    assert len(many) == len(few) <= (24 if query else 14)
 
 
 def test_children_are_shown_when_asked_for_with_their_names(admin_client):

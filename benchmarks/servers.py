@@ -15,11 +15,13 @@ from pathlib import Path
 
 from tests.support.postgres import PostgresServer
 
+MEMORY_MB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+
 DURABLE = {
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "512MB",
+    "shared_buffers": f"{MEMORY_MB // 4}MB",  # what the manual of PostgreSQL suggests (20.4.1)
     "max_wal_size": "4GB",
     "maintenance_work_mem": "256MB",
 }

@@ -21,7 +21,7 @@ DURABLE = {
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
-    "shared_buffers": f"{MEMORY_MB // 4}MB",  # what the manual of PostgreSQL suggests (20.4.1)
+    "shared_buffers": f"{MEMORY_MB // 4}MB",  # what PostgreSQL's manual suggests
     "max_wal_size": "4GB",
     "maintenance_work_mem": "256MB",
 }

@@ -17,6 +17,7 @@ from sync import codec
 from sync.errors import AppendOnlyError
 from sync.exact_text import ExactCharField
 from sync.indexes import PartialIndex
+from sync.lookups import LOOKUPS
 from sync.source_names import SOURCE_NAMES
 
 MOVED: Final = "moved"
@@ -28,25 +29,6 @@ ARRIVED: Final = "arrived"
 REDACTED: Final = "redacted"
 """The cause of an update entry that makes clients forget values removed from the history."""
 
-
-def _lookup(column: str, name: str) -> PartialIndex:
-    """Return the index by which the history finds the entries of one value, newest first: with the
-    number in it, so that a value of millions of entries is read a page at a time."""
-    where = Q(seq__isnull=False) & Q(**{f"{column}__gt": ""})
-    return PartialIndex(fields=[column, "seq"], where=where, name=name)
-
-
-LOOKUPS: Final = (
-    PartialIndex(
-        fields=["transaction", "seq"], where=Q(seq__isnull=False), name="sync_log_of_commit"
-    ),
-    _lookup("actor_id", "sync_log_of_actor_id"),
-    _lookup("actor", "sync_log_of_actor"),
-    _lookup("client_id", "sync_log_of_client"),
-    _lookup("request_id", "sync_log_of_request"),
-)
-"""The indexes of what the pages of the history are asked for. Entries without a value are in none
-of them, and a writer pays for none: an entry comes in when it is published."""
 
 _maintaining: ContextVar[bool] = ContextVar("sync_log_maintenance", default=False)
 

@@ -143,10 +143,8 @@ def _begin(start: Position | datetime.datetime, end: Position) -> _Begin | None:
         return _Begin(after, after, Lead(after), start)
     if not _is_ours(start, end):
         return None
-    lead = Lead(start.whole_up_to)
-    if start.witness != end.seq:
-        lead = Lead(start.whole_up_to, start.witness, start.tag)
-    return _Begin(start.seq, start.whole_up_to, lead)
+    witness = None if start.witness == end.seq else start.witness  # that one was compared just now
+    return _Begin(start.seq, start.whole_up_to, Lead(start.whole_up_to, witness, start.tag))
 
 
 def _number_before(start: datetime.datetime, end: Position) -> int:

@@ -33,7 +33,6 @@ WINDOW: Final = 100_000
 PARAMETERS: Final = 10_000
 """Numbers that one statement names, at most."""
 
-
 _NEWEST: Final = Subquery(Newest.objects.filter(seq=OuterRef("seq")).values("seq"))
 """The number of an entry that is the newest, else null; looked up for each, while PostgreSQL would
 gather all that there are to tell whether one exists."""

@@ -10,7 +10,7 @@ from sync.models import SyncLog, log_maintenance
 from sync.publishing import publish
 from sync.reading import changes_since
 from tests.support.state import database_state
-from tests.sync.observing import applied
+from tests.sync.observing import Statements, applied
 from tests.sync.paging import EVERYONE, changes_of, from_client, names, owners, pages, together
 from tests.testapp.models import Memo, Owner, Stock, Team, Ticket
 
@@ -32,6 +32,16 @@ def test_a_snapshot_holds_every_record_once_and_no_deleted_one():
     assert names(page) == ["0", "new"]
     assert applied({}, page.changes) == database_state()
     assert (page.has_more, page.reset) == (False, False)
+
+
+@pytest.mark.parametrize("read", [1, 3])
+def test_a_page_is_one_statement_whether_it_is_the_first_or_another(read):
+    owners(5)
+    start, end = changes_since(None, EVERYONE, limit=read).position, publish()
+    with Statements() as asked:
+        page = changes_since(from_client(start), EVERYONE, upto=end)
+    assert names(page) == [str(number) for number in range(read, 5)]
+    assert len(asked) == 1
 
 
 def test_what_waits_to_be_published_is_read_too():

@@ -36,9 +36,7 @@ class Backup:
         if connection.vendor == "sqlite":
             with closing(sqlite3.connect(self._path)) as copy:
                 connection.connection.backup(copy)
-        self._rows = [
-            list(model._base_manager.all()) for model in (Owner, SyncLog, Newest, LogHead)
-        ]
+        self._rows = [list(model._base_manager.all()) for model in MODELS]
 
     def restore(self) -> None:
         if connection.vendor == "sqlite":

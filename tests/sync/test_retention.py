@@ -176,6 +176,7 @@ def test_a_registration_with_a_retention_that_is_no_time_is_refused(given, regis
 @pytest.mark.parametrize(("batch", "window"), [(1, 3), (2, 1), (3, 5), (7, 7), (1000, 1000)])
 def test_batches_of_every_size_remove_the_same(batch, window, monkeypatch, red, blue):
     monkeypatch.setattr(retention, "WINDOW", window)
+    monkeypatch.setattr(retention, "PARAMETERS", 2)
     stay = owners(5)
     for owner in owners(6):
         owner.delete()

@@ -28,4 +28,5 @@ class SyncConfig(AppConfig):
         detector.captured_elsewhere.append(captors.captures)
         autodiscover_modules("sync")
         pre_migrate.connect(migrating.fit_triggers, sender=self, dispatch_uid="sync.fit")
+        post_migrate.connect(migrating.install_functions, sender=self, dispatch_uid="sync.make")
         post_migrate.connect(migrating.install_triggers, sender=self, dispatch_uid="sync.install")

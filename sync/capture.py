@@ -22,13 +22,14 @@ from django.db.models.sql.compiler import (
 )
 from django.db.models.sql.constants import ROW_COUNT
 
-from sync import captors, cascades, short_trips, statements
+from sync import captors, cascades, one_statement, short_trips, statements
 from sync.context import FIXTURE, current, entered
 from sync.inserting import gathered, has_listeners
 from sync.passing import unwatched, watched
 from sync.recording import write_entries
 from sync.registry import Registration, registry
 from sync.shape import Compiler, Shape, shape_of
+from sync.write_plans import Plan, plan_for
 
 Execute = Callable[..., Any]
 
@@ -65,6 +66,8 @@ def _insert(original: Execute) -> Execute:
         if captors.is_captor(self.connection, shape.table):
             write = functools.partial(unwatched, original, self, returning_fields)
             return captors.leave(self, shape, write, source)
+        if plan := _plan(self, shape):
+            return one_statement.insert(self, plan, returning_fields, source)
         is_short = statements.is_one_insert(self) and _is_ours_alone(shape)
         with short_trips.transaction_for(self.connection, is_short=is_short):
             written = unwatched(statements.insert, self, shape, original, returning_fields)
@@ -82,6 +85,8 @@ def _update(original: Execute) -> Execute:
         if captors.is_captor(self.connection, shape.table):
             write = functools.partial(unwatched, original, self, result_type)
             return captors.leave(self, shape, write)
+        if statements.is_plain_update(self, shape) and (plan := _plan(self, shape)):
+            return one_statement.update(self, plan)
         is_short = statements.is_one_update(self, shape) and _is_ours_alone(shape)
         with short_trips.transaction_for(self.connection, is_short=is_short):
             written = unwatched(statements.update, self, shape, original, result_type)
@@ -99,6 +104,8 @@ def _update_returning(original: Execute) -> Execute:
         if captors.is_captor(self.connection, shape.table):
             write = functools.partial(unwatched, original, self, returning_fields)
             return captors.leave(self, shape, write)
+        if statements.is_plain_update(self, shape) and (plan := _plan(self, shape)):
+            return one_statement.update_returning(self, plan, returning_fields)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         is_short = statements.is_one_update(self, shape) and _is_ours_alone(shape)
@@ -121,6 +128,8 @@ def _delete(original: Execute) -> Execute:
         if captors.is_captor(self.connection, shape.table):
             write = functools.partial(unwatched, original, self, result_type)
             return captors.leave(self, shape, write)
+        if plan := _plan(self, shape):
+            return one_statement.delete(self, plan)
         with transaction.atomic(using=self.using, savepoint=False):
             written = unwatched(statements.delete, self, shape, original, result_type)
             watched(write_entries, shape, written.rows, self.using)
@@ -150,6 +159,11 @@ def _save_of_a_fixture(original: Execute) -> Execute:
             return original(self, *args, **kwargs)
 
     return save
+
+
+def _plan(compiler: Compiler, shape: Shape) -> Plan | None:
+    """Return how the database records the write by itself, where nobody waits for the entries."""
+    return None if has_listeners() else plan_for(compiler.connection, shape)
 
 
 def _is_ours_alone(shape: Shape) -> bool:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from django.db import connections
+from django.db import DatabaseError, connections, transaction
 
-from sync import captors, triggers
+from sync import captors, triggers, write_plans
 from sync.registry import registry
+from sync.sql_functions import ensure_functions
+
+logger = logging.getLogger(__name__)
 
 
 def fit_triggers(*, using: str, **kwargs: Any) -> None:
     """Before migrations: have no trigger name a column that they may take away or alter, for
     until they are done other programs go on to write."""
+    write_plans.forget()
     connection = connections[using]
     if captors.has_captors(connection):
         triggers.refit(connection, registry)
@@ -25,3 +30,22 @@ def install_triggers(*, using: str, **kwargs: Any) -> None:
         return
     if "sync_log" in connection.introspection.table_names():
         triggers.install(connection, registry)
+
+
+def install_functions(*, using: str, **kwargs: Any) -> None:
+    """After migrations: make the functions with which PostgreSQL writes entries by itself.
+
+    Where the role may not create any, the tables that need them are recorded in Python.
+    """
+    write_plans.forget()
+    connection = connections[using]
+    if (
+        connection.vendor != "postgresql"
+        or "sync_log" not in connection.introspection.table_names()
+    ):
+        return
+    try:
+        with transaction.atomic(using=using):
+            ensure_functions(connection)
+    except DatabaseError as error:
+        logger.warning("The functions that make recording cheap could not be created: %s", error)

@@ -23,8 +23,8 @@ from sync.sql_functions import FLOAT, INTERVAL, JSON
 Field = Any
 """A concrete field; what is asked of it here the stubs do not know of `models.Field`."""
 
-ARGUMENTS: Final = 90
-"""Arguments of one `concat_ws`, of which PostgreSQL takes 100."""
+MAX_NAME_LENGTH: Final = 63
+"""Bytes of a name, which PostgreSQL would cut without a word."""
 
 PLAIN_PLACES: Final = 6
 """Decimal places up to which Python writes no decimal with an exponent."""
@@ -35,7 +35,8 @@ class _Text:
     """How a column of one type is written; `$` stands for the column, `@` for the
     schema of the functions."""
 
-    json: str
+    value: str
+    """A value of which PostgreSQL makes the right JSON by itself."""
     plain: str = ""
     """The text in a record's id; empty where a key cannot be of the type."""
     label: str = ""
@@ -52,7 +53,9 @@ def record_id_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schem
     texts = [(_text(shape, field, connection), _column(field, row, connection))
              for field in shape.key_fields]  # fmt: skip
     if len(texts) > 1:
-        items = " || ',' || ".join(_filled(text.json, column, schema) for text, column in texts)
+        items = " || ',' || ".join(
+            f"to_json({_filled(text.value, column, schema)})::text" for text, column in texts
+        )
         return f"('[' || {items} || ']')"
     text, column = texts[0]
     if not text.plain:
@@ -71,11 +74,7 @@ def data_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: st
         for field in sorted(shape.fields, key=lambda field: field.attname.encode())
         if field.attname in shape.registration.fields
     ]
-    parts = [
-        f"concat_ws(',', {', '.join(members[start : start + ARGUMENTS])})"
-        for start in range(0, len(members), ARGUMENTS)
-    ]
-    return "('{' || " + " || ',' || ".join(parts) + " || '}')"
+    return f"(SELECT row_to_json(hub)::text FROM (SELECT {', '.join(members)}) AS hub)"
 
 
 def audience_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:
@@ -122,9 +121,11 @@ def quoted(text: str) -> str:
 def _member(
     shape: Shape, field: Field, row: str, connection: BaseDatabaseWrapper, schema: str
 ) -> str:
-    name = codec.to_json(field.attname)
+    name = field.attname
+    if len(name.encode()) > MAX_NAME_LENGTH:
+        raise NotInSQL(_label(shape, field), f"a name of more than {MAX_NAME_LENGTH} bytes")
     text, column = _text(shape, field, connection), _column(field, row, connection)
-    return f"{quoted(name + ':')} || coalesce({_filled(text.json, column, schema)}, 'null')"
+    return f"{_filled(text.value, column, schema)} AS {connection.ops.quote_name(name)}"
 
 
 def _column(field: Field, row: str, connection: BaseDatabaseWrapper) -> str:
@@ -182,18 +183,18 @@ def _json(label: str, stored: Field) -> _Text:
     converts = getattr(type(stored), "from_db_value", None)
     if converts is not models.JSONField.from_db_value or stored.decoder is not None:
         raise NotInSQL(label, "JSON that is not read by Django's own JSONField and decoder")
-    return _Text(f"@{JSON}($)")
+    return _Text(f"@{JSON}($)::json")
 
 
 def _decimal(label: str, field: Field, kind: str) -> _Text:
     places = getattr(field, "decimal_places", None)
     if places is not None:
         text = f"round($, {places})::text"
-        return _Text(f"('\"' || {text} || '\"')", text, "$::text" if places <= PLAIN_PLACES else "")
+        return _Text(text, text, "$::text" if places <= PLAIN_PLACES else "")
     scale = re.search(r",\s*(\d+)\)", kind)
     if scale is None or int(scale[1]) > PLAIN_PLACES:
         raise NotInSQL(label, f"a decimal without declared places, {kind}")
-    return _Text("('\"' || $::text || '\"')", "$::text", "$::text")
+    return _Text("$::text", "$::text", "$::text")
 
 
 def _moment(connection: BaseDatabaseWrapper) -> _Text:
@@ -204,14 +205,17 @@ def _moment(connection: BaseDatabaseWrapper) -> _Text:
     local = f"$ AT TIME ZONE {quoted(zone)}"
     shown = f"to_char({local}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US{mark}')"
     text = f"CASE WHEN isfinite($) THEN {shown} ELSE $::text END"
-    return _Text(f"('\"' || {text} || '\"')", text)
+    return _Text(text, text)
 
 
-_CHARACTERS: Final = _Text("to_json($::text)::text", "$::text", "$::text")
+_CHARACTERS: Final = _Text("$", "$::text", "$::text")
 _SAFE: Final = f"$ BETWEEN -{codec.MAX_SAFE_INTEGER} AND {codec.MAX_SAFE_INTEGER}"
 _INTEGER: Final = _Text(
-    f"CASE WHEN {_SAFE} THEN $::text ELSE '\"' || $::text || '\"' END", "$::text", "$::text"
+    f"CASE WHEN {_SAFE} THEN to_json($) ELSE to_json($::text) END", "$::text", "$::text"
 )
+_BASE64: Final = "translate(encode($, 'base64'), E'\\n', '')"
+# A cast would add the length of the network, which reading the column does not.
+_ADDRESS: Final = "trim(BOTH '\"' FROM to_json($)::text)"
 
 _TEXTS: Final = {
     "varchar": _CHARACTERS,
@@ -221,23 +225,12 @@ _TEXTS: Final = {
     "smallint": _INTEGER,
     "integer": _INTEGER,
     "bigint": _INTEGER,
-    "boolean": _Text("$::text", "$::text", "CASE WHEN $ THEN 'True' WHEN NOT $ THEN 'False' END"),
-    "double precision": _Text(f"@{FLOAT}($)", f"trim(BOTH '\"' FROM @{FLOAT}($))"),
-    "date": _Text(
-        "('\"' || CASE WHEN isfinite($) THEN to_char($, 'YYYY-MM-DD') ELSE $::text END || '\"')",
-        "to_char($, 'YYYY-MM-DD')",
-        "to_char($, 'YYYY-MM-DD')",
-    ),
-    "time": _Text(
-        "('\"' || to_char($, 'HH24:MI:SS.US') || '\"')", "to_char($, 'HH24:MI:SS.US')"
-    ),
-    "interval": _Text(f"('\"' || @{INTERVAL}($) || '\"')", f"@{INTERVAL}($)"),
-    "uuid": _Text("('\"' || $::text || '\"')", "$::text", "$::text"),
-    "bytea": _Text(
-        "('\"' || translate(encode($, 'base64'), E'\\n', '') || '\"')",
-        "translate(encode($, 'base64'), E'\\n', '')",
-    ),
-    # A cast would add the length of the network, which reading the column does not.
-    "inet": _Text("to_json($)::text", "trim(BOTH '\"' FROM to_json($)::text)",
-                  "trim(BOTH '\"' FROM to_json($)::text)"),
-}  # fmt: skip
+    "boolean": _Text("$", "$::text", "CASE WHEN $ THEN 'True' WHEN NOT $ THEN 'False' END"),
+    "double precision": _Text(f"@{FLOAT}($)::json", f"trim(BOTH '\"' FROM @{FLOAT}($))"),
+    "date": _Text("$", "to_char($, 'YYYY-MM-DD')", "to_char($, 'YYYY-MM-DD')"),
+    "time": _Text("to_char($, 'HH24:MI:SS.US')", "to_char($, 'HH24:MI:SS.US')"),
+    "interval": _Text(f"@{INTERVAL}($)", f"@{INTERVAL}($)"),
+    "uuid": _Text("$", "$::text", "$::text"),
+    "bytea": _Text(_BASE64, _BASE64),
+    "inet": _Text("$", _ADDRESS, _ADDRESS),
+}

@@ -103,20 +103,30 @@ BEGIN
 END
 """
 
+
+def _item(value: str) -> str:
+    """Return the text of a value inside a document, which for most costs no call of a function."""
+    text = f"{value}::text"
+    is_small = f"length({text}) < 16 AND position('.' IN {text}) = 0"
+    return (
+        f"CASE jsonb_typeof({value}) WHEN 'string' THEN {text} WHEN 'number' THEN"
+        f" CASE WHEN {is_small} THEN {text} ELSE {{schema}}.{NUMBER}({text}) END"
+        f" ELSE {{schema}}.{JSON}({value}) END"
+    )
+
+
 _JSON_BODY: Final = f"""
 BEGIN
   CASE jsonb_typeof(document)
   WHEN 'object' THEN
-    RETURN (
-      SELECT '{{{{' || coalesce(string_agg(
-        to_json(member.key)::text || ':' || {{schema}}.{JSON}(member.value),
-        ',' ORDER BY member.key COLLATE "C"), '') || '}}}}'
-      FROM jsonb_each(document) AS member);
+    RETURN '{{{{' || array_to_string(ARRAY(
+      SELECT to_json(member.key)::text || ':' || {_item("member.value")}
+      FROM jsonb_each(document) AS member ORDER BY member.key COLLATE "C"), ',') || '}}}}';
   WHEN 'array' THEN
-    RETURN (
-      SELECT '[' || coalesce(string_agg(
-        {{schema}}.{JSON}(item.value), ',' ORDER BY item.ordinality), '') || ']'
-      FROM jsonb_array_elements(document) WITH ORDINALITY AS item);
+    RETURN '[' || array_to_string(ARRAY(
+      SELECT {_item("item.value")}
+      FROM jsonb_array_elements(document) WITH ORDINALITY AS item ORDER BY item.ordinality
+    ), ',') || ']';
   WHEN 'number' THEN
     RETURN {{schema}}.{NUMBER}(document::text);
   ELSE
@@ -165,6 +175,11 @@ def ensure_functions(connection: BaseDatabaseWrapper) -> None:
         cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
         for statement in function_statements(connection):
             cursor.execute(statement)
+
+
+def needs_functions(sql: str) -> bool:
+    """Tell whether SQL calls any of the functions."""
+    return any(f"{name}(" in sql for name in _FUNCTIONS)
 
 
 def functions_are_current(connection: BaseDatabaseWrapper) -> bool:

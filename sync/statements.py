@@ -72,10 +72,13 @@ def is_one_insert(compiler: Compiler) -> bool:
 
 def is_one_update(compiler: Compiler, shape: Shape) -> bool:
     """Tell whether an update is one statement that changes one row at most."""
+    return is_plain_update(compiler, shape) and returning.is_about_one(compiler)
+
+
+def is_plain_update(compiler: Compiler, shape: Shape) -> bool:
+    """Tell whether an update is one statement after which every record is who it was."""
     query = compiler.query
-    if not query.values or query.related_updates or _changes_key(compiler, shape):
-        return False
-    return returning.is_about_one(compiler)
+    return bool(query.values) and not query.related_updates and not _changes_key(compiler, shape)
 
 
 def update(compiler: Compiler, shape: Shape, original: Execute, result_type: Any) -> Written:

@@ -14,16 +14,13 @@ from sync.errors import NotInSQL
 from sync.registry import Registration, registry
 from sync.shape import Shape
 from sync.sql_functions import LOCK, ensure_functions, functions_are_current, log_schema
+from sync.table_columns import table_columns
 from sync.trigger_sql import TRIGGERS, Definition, define, function_name
 
 CURRENT: Final = "current"
 OUTDATED: Final = "outdated"
 MISSING: Final = "missing"
 IMPOSSIBLE: Final = "impossible"
-
-KINDRED: Final = "('{smallint,integer,bigint}'::regtype[]), ('{varchar,text}'::regtype[])"
-"""Types that are written alike: Django itself leaves the keys of many-to-many tables as they were
-when `DEFAULT_AUTO_FIELD` changes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,51 +131,25 @@ def _fitted(
     them would make every write fail."""
     shape = Shape(registration, registration.model)
     define(shape, connection, table_schema="", log_schema="")
-    table_schema, present = _columns(shape, connection)
+    found = table_columns(shape, connection)
     fields: list[Any] = shape.fields
     named = {field.attname for field in shape.key_fields} | _audience(registration)
     needed = [field for field in fields if field.attname in named]
-    if missing := sorted(field.column for field in needed if field.column not in present):
+    if missing := sorted(field.column for field in needed if field.column not in found.present):
         label = registration.model._meta.label
         raise NotInSQL(label, f"a table without {', '.join(missing)}: migrate it first")
     lacking = [
         field.column
         for field in fields
-        if field.attname in registration.fields and field.column not in present
+        if field.attname in registration.fields and field.column not in found.present
     ]
-    shape.fields = [field for field in fields if field.column in present]
-    fitted = define(shape, connection, table_schema=table_schema, log_schema=schema)
+    shape.fields = [field for field in fields if field.column in found.present]
+    fitted = define(shape, connection, table_schema=found.schema, log_schema=schema)
     return fitted, lacking
 
 
 def _audience(registration: Registration) -> frozenset[str]:
     return registration.audience_fields or frozenset()
-
-
-def _columns(shape: Shape, connection: BaseDatabaseWrapper) -> tuple[str, set[str]]:
-    """Return the quoted schema of a table, and the columns it has that are of their field's type;
-    no columns where there is no such table."""
-    fields: list[Any] = shape.fields
-    names, types = [f.column for f in fields], [f.db_type(connection) for f in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT quote_ident(n.nspname), c.relkind IN ('r', 'p') AND NOT c.relispartition,"
-            " ARRAY(SELECT f.name FROM unnest(%s::text[], %s::text[]) AS f(name, type)"
-            "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
-            "   AND NOT a.attisdropped AND (a.atttypid = to_regtype(f.type) OR EXISTS ("
-            f"    SELECT FROM (VALUES {KINDRED}) AS k(types)"
-            "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types))))"
-            " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.oid = to_regclass(%s)",
-            [names, types, connection.ops.quote_name(shape.table)],
-        )
-        found = cursor.fetchone()
-    if found is None:
-        return "", set()
-    schema, is_table, columns = found
-    if not is_table:  # these have no transition tables
-        raise NotInSQL(shape.registration.model._meta.label, "views, foreign tables and partitions")
-    return schema, set(columns)
 
 
 def _installed(

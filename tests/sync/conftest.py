@@ -10,6 +10,7 @@ from django.db import connection, models
 from hypothesis import settings as hypothesis_settings
 
 import sync
+from sync import capture
 from sync.registry import Registration, registry
 from tests.support.another_program import another_program
 from tests.testapp.models import Team
@@ -63,6 +64,12 @@ def sync_settings(settings: Any) -> Callable[..., None]:
         settings.SYNC = settings.SYNC | keys
 
     return change
+
+
+@pytest.fixture
+def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the entries made in Python, as they are of tables that PostgreSQL cannot write."""
+    monkeypatch.setattr(capture, "plan_for", lambda connection, shape: None)
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,13 @@ def write(draw: Any, watch: Watch, depth: int = 0) -> None:
         raise Undo
 
 
+@pytest.mark.postgresql
+def test_the_log_holds_what_the_database_holds_and_writes_itself() -> None:
+    hold()
+
+
 @pytest.mark.parametrize("returning", [True, False], ids=["returning", "reading_around"])
-def test_the_log_holds_what_the_database_holds(returning: bool) -> None:
+def test_the_log_holds_what_the_database_holds(returning: bool, in_python: None) -> None:
     if returning and not statements.can_return_rows(connection):
         pytest.skip(f"{connection.display_name} does not return the rows of every write")
     with patch.object(statements, "can_return_rows", lambda connection: returning):

@@ -7,6 +7,7 @@ from threading import Barrier
 import pytest
 from django.db import IntegrityError, connection
 
+from sync.write_plans import WRITTEN
 from tests.support.state import database_state
 from tests.support.threads import in_threads
 from tests.sync.observing import applied, brief, insert, recorded, update
@@ -18,10 +19,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 30
 
 
-@pytest.fixture(autouse=True)
-def two_writers():
+@pytest.fixture(
+    autouse=True,
+    params=[False, pytest.param(True, marks=pytest.mark.postgresql)],
+    ids=["as_it_is", "in_python"],
+)
+def two_writers(request):
     if not connection.features.has_select_for_update:
         pytest.skip("one writer at a time")
+    if request.param:
+        request.getfixturevalue("in_python")
 
 
 def together(*works):
@@ -34,7 +41,8 @@ def together(*works):
         waited = []
 
         def hold(execute, sql, params, many, context):
-            first = sql.startswith("INSERT") and table("sync_log") not in sql
+            is_of_host = sql.startswith("INSERT") and table("sync_log") not in sql
+            first = is_of_host or sql.startswith(f"WITH {WRITTEN} AS (INSERT")
             if first and not waited:
                 waited.append(barrier.wait())
             return execute(sql, params, many, context)

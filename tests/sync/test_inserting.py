@@ -76,7 +76,7 @@ def test_a_write_is_told_of_inside_its_transaction_when_its_entries_are_there(to
     assert mark == SyncLog.objects.get().transaction
 
 
-def test_the_batches_of_a_bulk_create_are_inserted_together(told):
+def test_the_batches_of_a_bulk_create_are_inserted_together(told, in_python):
     with Statements() as statements:
         Stock.objects.bulk_create(
             [Stock(sku=f"{n}", warehouse="n") for n in range(20)], batch_size=4
@@ -85,7 +85,7 @@ def test_the_batches_of_a_bulk_create_are_inserted_together(told):
     assert [count for *_, count in told] == [20]
 
 
-def test_no_more_than_a_limit_is_held_back(monkeypatch):
+def test_no_more_than_a_limit_is_held_back(monkeypatch, in_python):
     monkeypatch.setattr(inserting, "MAX_GATHERED", 8)
     with recorded() as entries, Statements() as statements:
         made = Stock.objects.bulk_create(
@@ -95,7 +95,7 @@ def test_no_more_than_a_limit_is_held_back(monkeypatch):
     assert brief(entries) == [insert(stock) for stock in made]
 
 
-def test_entries_of_different_tables_are_not_mixed_up():
+def test_entries_of_different_tables_are_not_mixed_up(in_python):
     with recorded() as entries, transaction.atomic(), gathered("default"):
         owner = Owner.objects.create(name="a")
         stock = Stock.objects.create(sku="a", warehouse="n")
@@ -103,7 +103,7 @@ def test_entries_of_different_tables_are_not_mixed_up():
     assert brief(entries) == [insert(owner), insert(stock), insert(other)]
 
 
-def test_a_block_that_fails_leaves_nothing_behind():
+def test_a_block_that_fails_leaves_nothing_behind(in_python):
     with pytest.raises(ZeroDivisionError), transaction.atomic(), gathered("default"):
         Owner.objects.create(name="a")
         raise ZeroDivisionError

@@ -275,14 +275,14 @@ def test_a_proxy_is_recorded_as_the_table_it_stands_for():
     assert brief(entries) == [update(place)]
 
 
-def test_a_primary_key_that_the_log_cannot_hold_is_refused_with_a_reason(monkeypatch):
+def test_a_primary_key_that_the_log_cannot_hold_is_refused_with_a_reason(monkeypatch, in_python):
     monkeypatch.setattr(recording, "MAX_RECORD_ID_LENGTH", 3)
     with pytest.raises(CaptureError, match="shorten it"), transaction.atomic():
         Owner.objects.create(pk=10_000, name="a")
     assert not Owner.objects.exists()
 
 
-def test_a_mass_write_is_recorded_in_parts(monkeypatch):
+def test_a_mass_write_is_recorded_in_parts(monkeypatch, in_python):
     monkeypatch.setattr(recording, "ENTRIES", 3)
     Owner.objects.bulk_create(Owner(name=f"{n}") for n in range(8))
     with recorded() as entries:

@@ -1,8 +1,7 @@
-"""A save that is a transaction of its own takes PostgreSQL two trips, as libpq traces them."""
+"""A save whose entry is made in Python, and that is a transaction of its own, takes PostgreSQL two
+trips, as libpq traces them."""
 
 from __future__ import annotations
-
-import tempfile
 
 import psycopg
 import pytest
@@ -18,47 +17,15 @@ from sync.reading import tail
 from sync.signals import recorded as recorded_signal
 from tests.support.threads import with_own_connection
 from tests.sync.observing import brief, delete, insert, recorded, update
+from tests.sync.tracing import IDLE, answered, is_as_it_was, sent_by, trips
 from tests.testapp.models import Memo, Owner, Restaurant, Team, Ticket
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
-IDLE = psycopg.pq.TransactionStatus.IDLE
-
 
 @pytest.fixture(autouse=True)
-def by_the_orm(settings):
+def by_the_orm(settings, in_python):
     settings.SYNC = {**settings.SYNC, "CAPTURE": "orm"}
-
-
-def sent_by(work):
-    """Return the kind and the text of each message that went to the server, in order."""
-    connection.ensure_connection()
-    pgconn = connection.connection.pgconn
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as trace:
-        pgconn.trace(trace.fileno())
-        try:
-            work()
-        finally:
-            pgconn.untrace()
-        trace.seek(0)
-        lines = [line.rstrip("\n").split("\t") for line in trace]
-    sent = [fields for fields in lines if fields[1:2] == ["F"]]
-    return [(fields[3], "".join(fields[4:5]).strip(' "')) for fields in sent]
-
-
-def trips(write):
-    """Return the texts that travelled to the server, in the order they were sent."""
-    return [text for _, text in sent_by(write)]
-
-
-def answered(sent):
-    """Return how often the server was waited for: it answers a `Query`, and what ends in `Sync`."""
-    return sum(kind in ("Query", "Sync") for kind, _ in sent)
-
-
-def is_as_it_was():
-    pg = connection.connection
-    return (pg.autocommit, pg.pgconn.transaction_status) == (True, IDLE)
 
 
 def make_team(name="red"):

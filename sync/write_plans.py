@@ -1,0 +1,187 @@
+"""How PostgreSQL itself writes the entries of what is written to a table.
+
+Where anything but the columns is needed (an audience that is a function, a digest, a field that
+only Python can read) there is no plan, and the entries are made in Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+
+from sync import codec
+from sync.errors import NotInSQL
+from sync.inserting import log_model
+from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
+from sync.recording import MAX_RECORD_ID_LENGTH
+from sync.registry import MAX_AUDIENCE_LENGTH
+from sync.shape import Shape
+from sync.sql_functions import functions_are_current, needs_functions
+from sync.table_columns import table_columns
+
+WRITTEN: Final = "sync_written"
+"""What a statement calls the rows that it has written."""
+
+OWN: Final = ("record_id", "data", "audience")
+"""Columns of the log that are made of a row; a statement calls them `sync_record_id` and so on."""
+
+ORIGIN: Final = (
+    *("transaction", "actor_id", "actor", "source", "client_id", "request_id", "reason"),
+    "recorded_at",
+)
+"""Columns of the log that a statement is given as parameters, in this order."""
+
+_NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What is the same of every statement that writes one table over one connection."""
+
+    shape: Shape
+    returned: str
+    """The columns of the log that are made of a row, as `RETURNING` names them."""
+    entries: str
+    """The INSERT of the entries; `{action}` stands for what was done."""
+    kind_of_key: str
+    """The type of a key that its record's id can be cast to; empty where it is none of these."""
+
+
+_plans: dict[Any, WeakKeyDictionary[Shape, Plan | None]] = {}
+
+
+def plan_for(connection: Any, shape: Shape) -> Plan | None:
+    """Return how the database writes a table's entries by itself; None where Python has to.
+
+    Asked of the catalogue once a process. Outside `atomic` there is none while autocommit is off,
+    for then nobody tells when the transaction ends.
+    """
+    if connection.vendor != "postgresql" or not (
+        connection.in_atomic_block or connection.get_autocommit()
+    ):
+        return None
+    plans = _plans_of(connection)
+    try:
+        return plans[shape]
+    except KeyError:
+        with _unnoticed(connection):
+            plan = plans[shape] = _made(connection, shape)
+        return plan
+
+
+def forget() -> None:
+    """Have the catalogue asked again, for tables or functions may have changed."""
+    _plans.clear()
+
+
+@contextmanager
+def _unnoticed(connection: Any) -> Iterator[None]:
+    """Hide questions to the catalogue from whoever counts the statements of a write: which write of
+    a process is the first is chance."""
+    counted, wrappers = connection.force_debug_cursor, connection.execute_wrappers
+    connection.force_debug_cursor, connection.execute_wrappers = False, []
+    try:
+        yield
+    finally:
+        connection.force_debug_cursor, connection.execute_wrappers = counted, wrappers
+
+
+def _plans_of(connection: Any) -> WeakKeyDictionary[Shape, Plan | None]:
+    """Return the plans for connections like this one: of the same database and the same clock."""
+    key = (
+        connection.alias,
+        connection.settings_dict["NAME"],
+        settings.USE_TZ or connection.timezone_name,
+    )
+    plans = _plans.get(key)
+    if plans is None:
+        plans = _plans[key] = WeakKeyDictionary()
+    return plans
+
+
+def _made(connection: Any, shape: Shape) -> Plan | None:
+    if shape.model.__module__ == "__fake__" or not _has_audience(shape):
+        return None
+    table = quoted_table(connection, shape)
+    try:
+        expressions = {
+            "record_id": _bounded_id(shape, record_id_sql(shape, table, connection), connection),
+            "data": data_sql(shape, table, connection),
+            "audience": _bounded_audience(shape, audience_sql(shape, table, connection)),
+        }
+        columns = table_columns(shape, connection)
+    except NotInSQL:
+        return None
+    fields: list[Any] = shape.fields
+    if columns.has_rules or not columns.present.issuperset(field.column for field in fields):
+        return None
+    returned = ", ".join(f"{sql} AS sync_{name}" for name, sql in expressions.items())
+    if needs_functions(returned) and not functions_are_current(connection):
+        return None
+    kind = _kind_of_key(shape, connection)
+    return Plan(
+        shape,
+        returned.replace("%", "%%"),
+        _entries(connection, shape),
+        kind if kind in _NUMBERS else "",
+    )
+
+
+def _entries(connection: Any, shape: Shape) -> str:
+    values = {
+        "event": "''",
+        "cause": "''",
+        "codec": str(codec.VERSION),
+        "table": quoted(shape.table).replace("%", "%%").replace("{", "{{").replace("}", "}}"),
+        "action": "{action}",
+        **{name: f"sync_{name}" for name in OWN},
+        **dict.fromkeys(ORIGIN, "%s"),
+        # Parameters that the server binds have no type of their own in a SELECT.
+        "transaction": "%s::uuid",
+        "recorded_at": "%s::timestamptz",
+    }
+    meta: Any = log_model()._meta
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(meta.get_field(name).column) for name in values)
+    into = f"INSERT INTO {quote(meta.db_table)} ({columns})"
+    return f"{into} SELECT {', '.join(values.values())} FROM {WRITTEN}"
+
+
+def _has_audience(shape: Shape) -> bool:
+    """Tell whether the audience is a text, or a template that is filled."""
+    audience = shape.registration.audience
+    if callable(audience):
+        return False
+    return bool(shape.registration.audience_fields) or 0 < len(audience) <= MAX_AUDIENCE_LENGTH
+
+
+def _bounded_audience(shape: Shape, expression: str) -> str:
+    if not shape.registration.audience_fields:
+        return expression
+    return _bounded(expression, MAX_AUDIENCE_LENGTH)
+
+
+def _bounded_id(shape: Shape, expression: str, connection: Any) -> str:
+    if _kind_of_key(shape, connection) in _NUMBERS | {"uuid"}:
+        return expression
+    return _bounded(expression, MAX_RECORD_ID_LENGTH)
+
+
+def _kind_of_key(shape: Shape, connection: Any) -> str:
+    fields: list[Any] = shape.key_fields
+    return "" if len(fields) > 1 else str(fields[0].db_type(connection))
+
+
+def _bounded(expression: str, length: int) -> str:
+    """Return a text, or null where the log cannot hold it."""
+    return f"CASE WHEN length({expression}) BETWEEN 1 AND {length} THEN {expression} END"
+
+
+def quoted_table(connection: Any, shape: Shape) -> str:
+    """Return the name by which a statement that writes a table refers to its columns."""
+    return str(connection.ops.quote_name(shape.table))

@@ -1,0 +1,145 @@
+"""Which tables PostgreSQL writes the entries of, and which only Python can."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
+
+from sync import migrating, write_plans
+from sync.registry import registry
+from sync.shape import Shape, shape_of
+from sync.sql_functions import functions_are_current
+from sync.write_plans import plan_for
+from tests.sync.observing import brief, insert, recorded, update
+from tests.testapp.models import Draft, Everything, Owner, Team
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+
+
+@pytest.fixture(autouse=True)
+def anew():
+    write_plans.forget()
+    yield
+    write_plans.forget()
+
+
+def plan(model):
+    return plan_for(connection, shape_of(registry.get(model), model))
+
+
+def execute(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def assert_is_recorded_in_python():
+    with recorded() as entries:
+        owner = Owner.objects.create(name="a")
+        owner.save()
+    assert brief(entries) == [insert(owner), update(owner)]
+
+
+def test_every_registered_model_of_the_tests_has_a_plan():
+    assert [r.table for r in registry if plan(r.model) is None] == []
+
+
+def test_a_plan_is_asked_for_once(django_assert_num_queries):
+    assert plan(Owner) is not None
+    with django_assert_num_queries(0):
+        assert plan(Owner) is plan(Owner)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"audience": lambda owner: "x"}, {"redact": {"name": "hash"}}, {"audience": "{name!r}"}],
+    ids=["function", "digest", "format"],
+)
+def test_what_only_python_can_make_is_made_in_python(register, options):
+    register(Owner, **options)
+    assert plan(Owner) is None
+    assert_is_recorded_in_python()
+
+
+def test_a_constant_audience_that_is_too_long_is_left_to_python(register):
+    register(Owner, audience="x" * 256)
+    assert plan(Owner) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE testapp_owner ALTER name TYPE bytea USING name::bytea",
+        "CREATE RULE told AS ON UPDATE TO testapp_owner DO ALSO SELECT 1",
+        "ALTER TABLE testapp_owner RENAME TO elsewhere;"
+        " CREATE VIEW testapp_owner AS SELECT * FROM elsewhere",
+        "ALTER TABLE testapp_owner RENAME TO elsewhere",
+    ],
+    ids=["type", "rule", "view", "nothing"],
+)
+def test_a_table_that_is_not_what_its_model_says_is_left_to_python(change):
+    execute(change)
+    assert plan(Owner) is None
+
+
+def test_a_table_with_a_rule_is_recorded(register):
+    execute("CREATE RULE told AS ON DELETE TO testapp_owner DO ALSO SELECT 1")
+    assert_is_recorded_in_python()
+
+
+def test_without_the_functions_only_what_needs_none_has_a_plan():
+    execute("DROP FUNCTION sync_hub_json_1(jsonb)")
+    assert plan(Everything) is None
+    assert plan(Owner) is not None
+    migrating.install_functions(using="default")
+    assert plan(Everything) is not None
+
+
+def test_who_may_not_create_functions_is_told_and_goes_on(caplog):
+    execute("DROP FUNCTION sync_hub_json_1(jsonb)")
+    execute("CREATE ROLE nobody_special")
+    execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO nobody_special")
+    with transaction.atomic(), caplog.at_level(logging.WARNING):
+        execute("SET LOCAL ROLE nobody_special")
+        migrating.install_functions(using="default")
+        execute("RESET ROLE")
+    assert "could not be created" in caplog.text
+    assert not functions_are_current(connection)
+
+
+def test_a_historical_model_is_recorded_in_python():
+    state = MigrationLoader(connection).project_state()
+    historical = state.apps.get_model("testapp", "Owner")
+    assert plan_for(connection, Shape(registry.get(Owner), historical)) is None
+
+
+def test_other_databases_have_no_plans():
+    other = SimpleNamespace(vendor="sqlite", in_atomic_block=True)
+    assert plan_for(other, shape_of(registry.get(Owner), Owner)) is None
+
+
+def test_moments_without_zones_have_plans_of_their_own(settings):
+    before = plan(Everything)
+    settings.USE_TZ = False
+    assert plan(Everything) is not before
+
+
+def test_a_blanked_value_does_not_leave_the_table(register):
+    register(Draft, fields=["title", "scratch"], redact=["scratch"])
+    assert plan(Draft) is not None
+    with recorded() as entries:
+        draft = Draft.objects.create(title="a", scratch="secret")
+    assert entries[0].values == {"id": draft.pk, "title": "a", "scratch": None}
+
+
+def test_the_name_of_a_table_may_hold_anything(register):
+    name = "per cent % and {braces} and 'quotes'"
+    shape = shape_of(registry.get(Team), Team)
+    odd = SimpleNamespace(table=name)
+    entries = write_plans._entries(connection, odd)
+    sql = entries.format(action="'insert'") % tuple(["NULL"] * entries.count("%s"))
+    assert "'per cent % and {braces} and ''quotes'''" in sql
+    assert shape.table in plan(Team).entries

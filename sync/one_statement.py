@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, ProgrammingError
@@ -29,9 +29,7 @@ from sync.registry import MAX_AUDIENCE_LENGTH
 from sync.shape import Compiler, Shape
 from sync.signals import recorded
 from sync.transactions import transaction_id
-from sync.write_plans import ORIGIN, WRITTEN, Plan, quoted_table
-
-_ACTION: Final = "sync_action"
+from sync.write_plans import ORIGIN, WAS, WRITTEN, Plan
 
 
 def insert(compiler: Compiler, plan: Plan, requested: Any, source: str = "") -> list[Any]:
@@ -42,7 +40,7 @@ def insert(compiler: Compiler, plan: Plan, requested: Any, source: str = "") -> 
     if compiler.query.on_conflict == OnConflict.UPDATE:
         # A row version that no transaction replaced has an `xmax` of 0.
         was = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
-        write = _Write(sql, params, _ACTION, f", {was} AS {_ACTION}")
+        write = _Write(sql, params, WAS, f", {was} AS {WAS}")
     if requested:
         return _rows(compiler, plan, write, requested, source)
     _count(compiler, plan, write, source)
@@ -79,7 +77,7 @@ class _Write:
     def with_entries(self, plan: Plan, asked: str = "") -> tuple[str, str]:
         """Return the write as the first part of a WITH, and the INSERT of its entries."""
         first = f"WITH {WRITTEN} AS ({self.sql} RETURNING {plan.returned}{self.returned}{asked})"
-        return first, plan.entries.format(action=self.action)
+        return first, plan.entries[self.action]
 
 
 def _write(compiler: Compiler, action: str) -> _Write | None:
@@ -106,12 +104,9 @@ def _rows(
         first, entries = write.with_entries(plan)
         statement = f"{first} {entries} RETURNING record_id::{kind}"
     else:
-        table, quote = (
-            quoted_table(compiler.connection, plan.shape),
-            compiler.connection.ops.quote_name,
-        )
+        quote = compiler.connection.ops.quote_name
         names = [f"sync_{place}" for place in range(len(requested))]
-        columns = [f"{table}.{quote(field.column)}" for field in requested]
+        columns = [quote(field.column) for field in requested]
         asked = [f", {column} AS {name}" for column, name in zip(columns, names, strict=True)]
         first, entries = write.with_entries(plan, "".join(asked))
         statement = f"{first}, sync_entries AS ({entries}) SELECT {', '.join(names)} FROM {WRITTEN}"

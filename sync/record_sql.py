@@ -44,7 +44,8 @@ class _Text:
 
 
 def record_id_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:
-    """Return the expression of the text that names the record of `row`, an alias.
+    """Return the expression of the text that names the record of `row`, an alias; where that is
+    empty, of the only row there is.
 
     The functions are looked up in `schema`, a quoted name, or where it is empty in the search path.
 
@@ -129,7 +130,8 @@ def _member(
 
 
 def _column(field: Field, row: str, connection: BaseDatabaseWrapper) -> str:
-    return f"{row}.{connection.ops.quote_name(field.column)}"
+    column = connection.ops.quote_name(field.column)
+    return f"{row}.{column}" if row else str(column)
 
 
 def _filled(template: str, column: str, schema: str) -> str:
@@ -204,7 +206,7 @@ def _moment(connection: BaseDatabaseWrapper) -> _Text:
     zone, mark = (connection.timezone_name, "") if naive else ("UTC", '"Z"')
     local = f"$ AT TIME ZONE {quoted(zone)}"
     shown = f"to_char({local}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US{mark}')"
-    text = f"CASE WHEN isfinite($) THEN {shown} ELSE $::text END"
+    text = f"coalesce({shown}, $::text)"  # of infinity nothing is shown
     return _Text(text, text)
 
 

@@ -7,7 +7,7 @@ only Python can read) there is no plan, and the entries are made in Python.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -18,7 +18,7 @@ from sync import codec
 from sync.errors import NotInSQL
 from sync.inserting import log_model
 from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
-from sync.recording import MAX_RECORD_ID_LENGTH
+from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE
 from sync.registry import MAX_AUDIENCE_LENGTH
 from sync.shape import Shape
 from sync.sql_functions import functions_are_current, needs_functions
@@ -36,6 +36,11 @@ ORIGIN: Final = (
 )
 """Columns of the log that a statement is given as parameters, in this order."""
 
+WAS: Final = "sync_action"
+"""What a statement calls what it did to a row, where that is not the same for all."""
+
+ACTIONS: Final = (*map(quoted, (INSERT, UPDATE, DELETE)), WAS)
+
 _NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
 
 
@@ -46,8 +51,8 @@ class Plan:
     shape: Shape
     returned: str
     """The columns of the log that are made of a row, as `RETURNING` names them."""
-    entries: str
-    """The INSERT of the entries; `{action}` stands for what was done."""
+    entries: Mapping[str, str]
+    """The INSERT of the entries, by the expression of what was done."""
     kind_of_key: str
     """The type of a key that its record's id can be cast to; empty where it is none of these."""
 
@@ -107,12 +112,11 @@ def _plans_of(connection: Any) -> WeakKeyDictionary[Shape, Plan | None]:
 def _made(connection: Any, shape: Shape) -> Plan | None:
     if shape.model.__module__ == "__fake__" or not _has_audience(shape):
         return None
-    table = quoted_table(connection, shape)
     try:
         expressions = {
-            "record_id": _bounded_id(shape, record_id_sql(shape, table, connection), connection),
-            "data": data_sql(shape, table, connection),
-            "audience": _bounded_audience(shape, audience_sql(shape, table, connection)),
+            "record_id": _bounded_id(shape, record_id_sql(shape, "", connection), connection),
+            "data": data_sql(shape, "", connection),
+            "audience": _bounded_audience(shape, audience_sql(shape, "", connection)),
         }
         columns = table_columns(shape, connection)
     except NotInSQL:
@@ -127,18 +131,18 @@ def _made(connection: Any, shape: Shape) -> Plan | None:
     return Plan(
         shape,
         returned.replace("%", "%%"),
-        _entries(connection, shape),
+        {action: _entries(connection, shape, action) for action in ACTIONS},
         kind if kind in _NUMBERS else "",
     )
 
 
-def _entries(connection: Any, shape: Shape) -> str:
+def _entries(connection: Any, shape: Shape, action: str) -> str:
     values = {
         "event": "''",
         "cause": "''",
         "codec": str(codec.VERSION),
-        "table": quoted(shape.table).replace("%", "%%").replace("{", "{{").replace("}", "}}"),
-        "action": "{action}",
+        "table": quoted(shape.table).replace("%", "%%"),
+        "action": action,
         **{name: f"sync_{name}" for name in OWN},
         **dict.fromkeys(ORIGIN, "%s"),
         # Parameters that the server binds have no type of their own in a SELECT.
@@ -180,8 +184,3 @@ def _kind_of_key(shape: Shape, connection: Any) -> str:
 def _bounded(expression: str, length: int) -> str:
     """Return a text, or null where the log cannot hold it."""
     return f"CASE WHEN length({expression}) BETWEEN 1 AND {length} THEN {expression} END"
-
-
-def quoted_table(connection: Any, shape: Shape) -> str:
-    """Return the name by which a statement that writes a table refers to its columns."""
-    return str(connection.ops.quote_name(shape.table))

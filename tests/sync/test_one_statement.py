@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import threading
 
@@ -208,8 +209,10 @@ def test_an_entry_that_fails_takes_the_write_with_it(anew):
     make_team("white")
     [plans] = write_plans._plans.values()
     for shape, plan in plans.items():
-        nowhere = plan.entries.replace('"sync_log"', "nowhere")
-        plans[shape] = write_plans.Plan(shape, plan.returned, nowhere, plan.kind_of_key)
+        entries = {
+            action: sql.replace('"sync_log"', "nowhere") for action, sql in plan.entries.items()
+        }
+        plans[shape] = dataclasses.replace(plan, entries=entries)
     with pytest.raises(ProgrammingError, match="nowhere"):
         make_team("red")
     assert not Team.objects.filter(name="red").exists()

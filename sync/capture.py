@@ -67,7 +67,7 @@ def _insert(original: Execute) -> Execute:
             write = functools.partial(unwatched, original, self, returning_fields)
             return captors.leave(self, shape, write, source)
         if plan := _plan(self, shape):
-            return one_statement.insert(self, plan, returning_fields, source)
+            return one_statement.insert(self, shape, plan, returning_fields, source)
         is_short = statements.is_one_insert(self) and _is_ours_alone(shape)
         with short_trips.transaction_for(self.connection, is_short=is_short):
             written = unwatched(statements.insert, self, shape, original, returning_fields)
@@ -86,7 +86,7 @@ def _update(original: Execute) -> Execute:
             write = functools.partial(unwatched, original, self, result_type)
             return captors.leave(self, shape, write)
         if statements.is_plain_update(self, shape) and (plan := _plan(self, shape)):
-            return one_statement.update(self, plan)
+            return one_statement.update(self, shape, plan)
         is_short = statements.is_one_update(self, shape) and _is_ours_alone(shape)
         with short_trips.transaction_for(self.connection, is_short=is_short):
             written = unwatched(statements.update, self, shape, original, result_type)
@@ -105,7 +105,7 @@ def _update_returning(original: Execute) -> Execute:
             write = functools.partial(unwatched, original, self, returning_fields)
             return captors.leave(self, shape, write)
         if statements.is_plain_update(self, shape) and (plan := _plan(self, shape)):
-            return one_statement.update_returning(self, plan, returning_fields)
+            return one_statement.update_returning(self, shape, plan, returning_fields)
         if not statements.can_return_rows(self.connection):
             return [()] * self.execute_sql(ROW_COUNT)
         is_short = statements.is_one_update(self, shape) and _is_ours_alone(shape)
@@ -129,7 +129,7 @@ def _delete(original: Execute) -> Execute:
             write = functools.partial(unwatched, original, self, result_type)
             return captors.leave(self, shape, write)
         if plan := _plan(self, shape):
-            return one_statement.delete(self, plan)
+            return one_statement.delete(self, shape, plan)
         with transaction.atomic(using=self.using, savepoint=False):
             written = unwatched(statements.delete, self, shape, original, result_type)
             watched(write_entries, shape, written.rows, self.using)

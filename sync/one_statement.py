@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
-from django.db import IntegrityError, ProgrammingError
+from django.db import IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models.constants import OnConflict
 
 from sync import returning, write_plans
@@ -31,8 +31,13 @@ from sync.signals import recorded
 from sync.transactions import transaction_id
 from sync.write_plans import ORIGIN, WAS, WRITTEN, Plan
 
+MAX_PARAMETERS: Final = 65_535
+"""Parameters of a statement that the server binds: their number has 16 bits (manual, "Bind")."""
 
-def insert(compiler: Compiler, plan: Plan, requested: Any, source: str = "") -> list[Any]:
+
+def insert(
+    compiler: Compiler, shape: Shape, plan: Plan, requested: Any, source: str = ""
+) -> list[Any]:
     """Insert rows and their entries; returns the requested columns of the rows that went in."""
     compiler.returning_fields = None
     [(sql, params)] = compiler.as_sql()
@@ -42,25 +47,27 @@ def insert(compiler: Compiler, plan: Plan, requested: Any, source: str = "") -> 
         was = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
         write = _Write(sql, params, WAS, f", {was} AS {WAS}")
     if requested:
-        return _rows(compiler, plan, write, requested, source)
-    _count(compiler, plan, write, source)
+        return _rows(compiler, shape, plan, write, requested, source)
+    _count(compiler, shape, plan, write, source)
     return []
 
 
-def update(compiler: Compiler, plan: Plan) -> int:
+def update(compiler: Compiler, shape: Shape, plan: Plan) -> int:
     """Update rows and write their entries; returns how many rows there were."""
-    return _count(compiler, plan, _write(compiler, UPDATE))
+    return _count(compiler, shape, plan, _write(compiler, UPDATE))
 
 
-def update_returning(compiler: Compiler, plan: Plan, requested: Sequence[Any]) -> list[Any]:
+def update_returning(
+    compiler: Compiler, shape: Shape, plan: Plan, requested: Sequence[Any]
+) -> list[Any]:
     """Update like `update`, and return the requested columns of each row."""
     write = _write(compiler, UPDATE)
-    return [] if write is None else _rows(compiler, plan, write, requested)
+    return [] if write is None else _rows(compiler, shape, plan, write, requested)
 
 
-def delete(compiler: Compiler, plan: Plan) -> int:
+def delete(compiler: Compiler, shape: Shape, plan: Plan) -> int:
     """Delete rows and write their entries; returns how many rows there were."""
-    return _count(compiler, plan, _write(compiler, DELETE))
+    return _count(compiler, shape, plan, _write(compiler, DELETE))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,19 +95,26 @@ def _write(compiler: Compiler, action: str) -> _Write | None:
     return _Write(sql, params, quoted(action)) if sql else None
 
 
-def _count(compiler: Compiler, plan: Plan, write: _Write | None, source: str = "") -> int:
+def _count(
+    compiler: Compiler, shape: Shape, plan: Plan, write: _Write | None, source: str = ""
+) -> int:
     """Execute a write and return how many rows it wrote."""
     if write is None:
         return 0
     statement = " ".join(write.with_entries(plan))
-    return int(_executed(compiler, plan, (statement, write.params), _rowcount, source))
+    return int(_executed(compiler, shape, (statement, write.params), _rowcount, source))
 
 
 def _rows(
-    compiler: Compiler, plan: Plan, write: _Write, requested: Sequence[Any], source: str = ""
+    compiler: Compiler,
+    shape: Shape,
+    plan: Plan,
+    write: _Write,
+    requested: Sequence[Any],
+    source: str = "",
 ) -> list[Any]:
     """Execute a write and return columns of its rows, with the values that they have in Python."""
-    if list(requested) == plan.shape.key_fields and (kind := plan.kind_of_key):
+    if list(requested) == shape.key_fields and (kind := plan.kind_of_key):
         first, entries = write.with_entries(plan)
         statement = f"{first} {entries} RETURNING record_id::{kind}"
     else:
@@ -110,7 +124,7 @@ def _rows(
         asked = [f", {column} AS {name}" for column, name in zip(columns, names, strict=True)]
         first, entries = write.with_entries(plan, "".join(asked))
         statement = f"{first}, sync_entries AS ({entries}) SELECT {', '.join(names)} FROM {WRITTEN}"
-    rows = _executed(compiler, plan, (statement, write.params), _fetched, source)
+    rows = _executed(compiler, shape, (statement, write.params), _fetched, source)
     return list(returning.converted(compiler, requested, rows))
 
 
@@ -124,7 +138,7 @@ def _fetched(cursor: Any) -> list[Any]:
 
 def _executed(
     compiler: Compiler,
-    plan: Plan,
+    shape: Shape,
     statement: tuple[str, Sequence[Any]],
     result: Callable[[Any], Any],
     source: str,
@@ -134,11 +148,20 @@ def _executed(
     mark = transaction_id(connection) if connection.in_atomic_block else ordered_id()
     sql, params = statement
     known = {"transaction": mark, **origin(source)}
-    values = [*params, *(known[name] for name in ORIGIN)]
-    found = unwatched(_run, connection, plan.shape, sql, values, result)
+    explained = [known[name] for name in ORIGIN]
+    if len(params) + len(explained) > MAX_PARAMETERS:
+        sql, explained = _spelt_out(sql, explained), []
+    found = unwatched(_run, connection, shape, sql, [*params, *explained], result)
     if found:
         recorded.send(log_model(), using=compiler.using, transaction=mark)
     return found
+
+
+def _spelt_out(sql: str, values: Sequence[Any]) -> str:
+    """Return SQL with its last parameters written into it."""
+    first, *between = sql.rsplit("%s", len(values))
+    texts = [quoted(str(value)).replace("%", "%%") for value in values]
+    return first + "".join(map("".join, zip(texts, between, strict=True)))
 
 
 def _run(
@@ -152,8 +175,8 @@ def _run(
         if refusal := _refusal(error, shape):
             raise refusal from error
         raise
-    except ProgrammingError:
-        write_plans.forget()  # a column may be of another type by now, or a function gone
+    except (ProgrammingError, NotSupportedError):
+        write_plans.forget()  # a column may be of another type by now, a function gone, a rule new
         raise
 
 

@@ -75,7 +75,9 @@ def data_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: st
         for field in sorted(shape.fields, key=lambda field: field.attname.encode())
         if field.attname in shape.registration.fields
     ]
-    return f"(SELECT row_to_json(hub)::text FROM (SELECT {', '.join(members)}) AS hub)"
+    # By the star, for a column may be called as the row is.
+    row_of_all = f"(SELECT {', '.join(members)}) AS sync_record"
+    return f"(SELECT row_to_json(sync_record.*)::text FROM {row_of_all})"
 
 
 def audience_sql(shape: Shape, row: str, connection: BaseDatabaseWrapper, schema: str = "") -> str:

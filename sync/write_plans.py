@@ -48,7 +48,6 @@ _NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
 class Plan:
     """What is the same of every statement that writes one table over one connection."""
 
-    shape: Shape
     returned: str
     """The columns of the log that are made of a row, as `RETURNING` names them."""
     entries: Mapping[str, str]
@@ -129,7 +128,6 @@ def _made(connection: Any, shape: Shape) -> Plan | None:
         return None
     kind = _kind_of_key(shape, connection)
     return Plan(
-        shape,
         returned.replace("%", "%%"),
         {action: _entries(connection, shape, action) for action in ACTIONS},
         kind if kind in _NUMBERS else "",

@@ -310,6 +310,15 @@ def test_parameters_may_be_bound_by_the_server(bound_by_the_server):
     assert applied(before, entries) == database_state()
 
 
+def test_a_write_may_have_as_many_parameters_as_a_statement_can(bound_by_the_server):
+    team = make_team()
+    keys = [team.pk, *range(-65_533, 0)]  # and the name: as many as Django itself could send
+    with recorded() as entries, sync.context(reason="100% 'sure' \\ %s", actor="x"):
+        assert Team.objects.filter(pk__in=keys).update(name="z") == 1
+    assert brief(entries) == [update(team)]
+    assert (entries[0].reason, entries[0].actor) == ("100% 'sure' \\ %s", "x")
+
+
 def test_who_ends_transactions_himself_is_recorded():
     transaction.set_autocommit(False)
     try:

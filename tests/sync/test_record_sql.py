@@ -294,6 +294,15 @@ def test_more_columns_than_a_function_of_postgresql_takes_are_no_obstacle():
         assert cursor.fetchone()[0] == codec.to_json(values)
 
 
+@pytest.mark.parametrize("name", ["hub", "sync_record", "data", "r", "row", "user", "e2"])
+def test_a_column_may_be_called_anything(name):
+    shape = shaped(a_model(**{name: models.IntegerField()}))
+    expression = data_sql(shape, "r", connection)
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT {expression} FROM (SELECT 1 AS id, 2 AS "{name}") AS r')
+        assert cursor.fetchone()[0] == codec.to_json({"id": 1, name: 2})
+
+
 def test_an_infinite_float_is_a_text():
     assert encoded(math.inf) == '"Infinity"'
     Everything.objects.create(real=math.inf)

@@ -6,7 +6,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-from django.db import connection, transaction
+from django.db import NotSupportedError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from sync import migrating, write_plans
@@ -85,7 +85,15 @@ def test_a_table_that_is_not_what_its_model_says_is_left_to_python(change):
     assert plan(Owner) is None
 
 
-def test_a_table_with_a_rule_is_recorded(register):
+def test_a_rule_that_is_made_meanwhile_fails_one_write():
+    Owner.objects.create(name="a")
+    execute("CREATE RULE told AS ON INSERT TO testapp_owner DO ALSO SELECT 1")
+    with pytest.raises(NotSupportedError), transaction.atomic():
+        Owner.objects.create(name="b")
+    assert plan(Owner) is None
+
+
+def test_a_table_with_a_rule_is_recorded():
     execute("CREATE RULE told AS ON DELETE TO testapp_owner DO ALSO SELECT 1")
     assert_is_recorded_in_python()
 

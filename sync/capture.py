@@ -139,7 +139,7 @@ def _delete(original: Execute) -> Execute:
 
 
 def _batched_insert(original: Execute) -> Execute:
-    """Let a `bulk_create` of any number of batches cost one statement more."""
+    """Let a `bulk_create` of any number of batches cost one statement more at most."""
 
     def batched_insert(self: Any, *args: Any, **kwargs: Any) -> Any:
         if registry.find(self.model._meta.db_table) is None:
@@ -162,8 +162,13 @@ def _save_of_a_fixture(original: Execute) -> Execute:
 
 
 def _plan(compiler: Compiler, shape: Shape) -> Plan | None:
-    """Return how the database records the write by itself, where nobody waits for the entries."""
-    return None if has_listeners() else plan_for(compiler.connection, shape)
+    """Return how the database records the write by itself, where nobody waits for the entries.
+
+    Where other tables have triggers, these have to be told which transaction it is.
+    """
+    if has_listeners() or captors.has_captors(compiler.connection):
+        return None
+    return plan_for(compiler.connection, shape)
 
 
 def _is_ours_alone(shape: Shape) -> bool:

@@ -46,7 +46,19 @@ class Context:
 
     def who(self) -> tuple[str, str]:
         """Return the actor's id and label; the request's user is read now, not at its start,
-        because DRF and JWT authenticate inside the view."""
+        because DRF and JWT authenticate inside the view.
+
+        What finding the user writes itself is nobody's yet: it would ask for ever.
+        """
+        if _is_finding.get():
+            return "", ""
+        token = _is_finding.set(True)
+        try:
+            return self._found()
+        finally:
+            _is_finding.reset(token)
+
+    def _found(self) -> tuple[str, str]:
         actor = self.actor if self.actor is not None else getattr(self.request, "user", None)
         if actor is None:
             return "", ""
@@ -65,6 +77,8 @@ class Context:
         match = self.request.resolver_match
         return ADMIN if match is not None and "admin" in match.app_names else REQUEST
 
+
+_is_finding: ContextVar[bool] = ContextVar("sync_is_finding", default=False)
 
 _current: ContextVar[Context] = ContextVar("sync_context", default=Context())  # noqa: B039
 

@@ -1,4 +1,4 @@
-"""Keeps the triggers true to their tables while migrations change these."""
+"""Keeps what PostgreSQL records by true to the tables while migrations change these."""
 
 from __future__ import annotations
 

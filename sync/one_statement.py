@@ -22,7 +22,7 @@ from sync import returning, write_plans
 from sync.errors import CaptureError
 from sync.inserting import log_model
 from sync.ordered_ids import ordered_id
-from sync.passing import unwatched
+from sync.passing import unwatched, watched
 from sync.record_sql import quoted
 from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE, origin
 from sync.registry import MAX_AUDIENCE_LENGTH
@@ -147,13 +147,13 @@ def _executed(
     connection = compiler.connection
     mark = transaction_id(connection) if connection.in_atomic_block else ordered_id()
     sql, params = statement
-    known = {"transaction": mark, **origin(source)}
+    known = {"transaction": mark, **watched(origin, source)}
     explained = [known[name] for name in ORIGIN]
     if len(params) + len(explained) > MAX_PARAMETERS:
         sql, explained = _spelt_out(sql, explained), []
     found = unwatched(_run, connection, shape, sql, [*params, *explained], result)
     if found:
-        recorded.send(log_model(), using=compiler.using, transaction=mark)
+        watched(recorded.send, log_model(), using=compiler.using, transaction=mark)
     return found
 
 

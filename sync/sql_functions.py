@@ -196,6 +196,20 @@ def functions_are_current(connection: BaseDatabaseWrapper) -> bool:
     return present == {name: _body(name, schema) for name in _FUNCTIONS}
 
 
+def can_call_functions(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether all the functions are there, and this role may execute them."""
+    if not functions_are_current(connection):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p"
+            " JOIN pg_namespace n ON n.oid = p.pronamespace"
+            " WHERE quote_ident(n.nspname) = %s AND p.proname = ANY(%s)",
+            [log_schema(connection), list(_FUNCTIONS)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def function_statements(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the SQL that makes the functions, in the schema of the log."""
     schema = log_schema(connection)

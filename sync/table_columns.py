@@ -23,6 +23,8 @@ class TableColumns:
     schema: str = ""
     present: frozenset[str] = frozenset()
     has_rules: bool = False
+    is_finer: bool = False
+    """Whether a number has more decimal places than its field, so that reading it rounds."""
 
 
 def table_columns(shape: Shape, connection: BaseDatabaseWrapper) -> TableColumns:
@@ -32,6 +34,7 @@ def table_columns(shape: Shape, connection: BaseDatabaseWrapper) -> TableColumns
     """
     fields: list[Any] = shape.fields
     names, types = [f.column for f in fields], [f.db_type(connection) for f in fields]
+    places = [getattr(field, "decimal_places", None) for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT quote_ident(n.nspname), c.relkind IN ('r', 'p') AND NOT c.relispartition,"
@@ -40,15 +43,20 @@ def table_columns(shape: Shape, connection: BaseDatabaseWrapper) -> TableColumns
             "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
             "   AND NOT a.attisdropped AND (a.atttypid = to_regtype(f.type) OR EXISTS ("
             f"    SELECT FROM (VALUES {KINDRED}) AS k(types)"
-            "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types))))"
+            "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types)))),"
+            " EXISTS (SELECT FROM unnest(%s::text[], %s::int[]) AS f(name, places)"
+            "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
+            "  WHERE a.atttypid = 'numeric'::regtype AND f.places IS NOT NULL"
+            # The modifier is the precision and the scale, of 11 bits, and four more; or -1.
+            "   AND (a.atttypmod < 4 OR ((a.atttypmod - 4) & 2047) > f.places))"
             " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.oid = to_regclass(%s)",
-            [names, types, connection.ops.quote_name(shape.table)],
+            [names, types, names, places, connection.ops.quote_name(shape.table)],
         )
         found = cursor.fetchone()
     if found is None:
         return TableColumns()
-    schema, is_table, has_rules, columns = found
+    schema, is_table, has_rules, columns, is_finer = found
     if not is_table:  # these have no transition tables, and views may be written by triggers
         raise NotInSQL(shape.registration.model._meta.label, "views, foreign tables and partitions")
-    return TableColumns(schema, frozenset(columns), has_rules)
+    return TableColumns(schema, frozenset(columns), has_rules, is_finer)

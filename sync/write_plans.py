@@ -21,7 +21,7 @@ from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
 from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE
 from sync.registry import MAX_AUDIENCE_LENGTH
 from sync.shape import Shape
-from sync.sql_functions import functions_are_current, needs_functions
+from sync.sql_functions import can_call_functions, needs_functions
 from sync.table_columns import table_columns
 
 WRITTEN: Final = "sync_written"
@@ -46,7 +46,7 @@ _NUMBERS: Final = frozenset({"smallint", "integer", "bigint"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What is the same of every statement that writes one table over one connection."""
+    """What is the same of every statement that writes one table of a database."""
 
     returned: str
     """The columns of the log that are made of a row, as `RETURNING` names them."""
@@ -121,10 +121,14 @@ def _made(connection: Any, shape: Shape) -> Plan | None:
     except NotInSQL:
         return None
     fields: list[Any] = shape.fields
-    if columns.has_rules or not columns.present.issuperset(field.column for field in fields):
+    if (
+        columns.has_rules
+        or columns.is_finer
+        or not columns.present.issuperset(field.column for field in fields)
+    ):
         return None
     returned = ", ".join(f"{sql} AS sync_{name}" for name, sql in expressions.items())
-    if needs_functions(returned) and not functions_are_current(connection):
+    if needs_functions(returned) and not can_call_functions(connection):
         return None
     kind = _kind_of_key(shape, connection)
     return Plan(
@@ -145,7 +149,8 @@ def _entries(connection: Any, shape: Shape, action: str) -> str:
         **dict.fromkeys(ORIGIN, "%s"),
         # Parameters that the server binds have no type of their own in a SELECT.
         "transaction": "%s::uuid",
-        "recorded_at": "%s::timestamptz",
+        # When the row's lock was held: what writes a record after another is recorded after it.
+        "recorded_at": "%s::timestamptz + (clock_timestamp() - statement_timestamp())",
     }
     meta: Any = log_model()._meta
     quote = connection.ops.quote_name
@@ -165,13 +170,13 @@ def _has_audience(shape: Shape) -> bool:
 def _bounded_audience(shape: Shape, expression: str) -> str:
     if not shape.registration.audience_fields:
         return expression
-    return _bounded(expression, MAX_AUDIENCE_LENGTH)
+    return _bounded(expression, 1, MAX_AUDIENCE_LENGTH)
 
 
 def _bounded_id(shape: Shape, expression: str, connection: Any) -> str:
     if _kind_of_key(shape, connection) in _NUMBERS | {"uuid"}:
         return expression
-    return _bounded(expression, MAX_RECORD_ID_LENGTH)
+    return _bounded(expression, 0, MAX_RECORD_ID_LENGTH)
 
 
 def _kind_of_key(shape: Shape, connection: Any) -> str:
@@ -179,6 +184,6 @@ def _kind_of_key(shape: Shape, connection: Any) -> str:
     return "" if len(fields) > 1 else str(fields[0].db_type(connection))
 
 
-def _bounded(expression: str, length: int) -> str:
-    """Return a text, or null where the log cannot hold it."""
-    return f"CASE WHEN length({expression}) BETWEEN 1 AND {length} THEN {expression} END"
+def _bounded(expression: str, least: int, most: int) -> str:
+    """Return a text, or null where the log cannot hold one of its length."""
+    return f"CASE WHEN length({expression}) BETWEEN {least} AND {most} THEN {expression} END"

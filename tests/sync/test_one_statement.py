@@ -10,11 +10,15 @@ import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import F
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 import sync
 from sync import write_plans
+from sync.context import Context, entered
 from sync.errors import CaptureError
 from sync.models import SyncLog
+from sync.passing import is_orm
 from sync.signals import recorded as recorded_signal
 from tests.support.state import database_state
 from tests.support.threads import in_threads
@@ -22,7 +26,17 @@ from tests.sync.observing import Statements, applied, brief, insert, recorded, u
 from tests.sync.tracing import is_as_it_was, trips
 from tests.sync.values import HARD_VALUES
 from tests.sync.waiting import SECONDS, wait_until_somebody_waits_for_a_lock
-from tests.testapp.models import Everything, Memo, Owner, Seat, Stock, Team, Ticket
+from tests.testapp.models import (
+    Everything,
+    Memo,
+    Named,
+    Owner,
+    Restaurant,
+    Seat,
+    Stock,
+    Team,
+    Ticket,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
@@ -255,6 +269,45 @@ def test_a_key_that_the_log_cannot_hold_is_refused_with_a_reason(monkeypatch, an
     assert not Seat.objects.exists()
 
 
+def test_a_key_may_be_the_empty_text():
+    with recorded() as entries:
+        named = Named.objects.create(code="", name="a")
+    assert brief(entries) == [insert(named)]
+
+
+def test_finding_out_who_writes_may_write():
+    """As a backend does that keeps when a user was last seen."""
+    asked = []
+
+    def find():
+        asked.append(None)
+        Owner.objects.filter(name="nobody").update(name="seen")
+        make_team("seen")
+        return "somebody"
+
+    request = HttpRequest()
+    request.user = SimpleLazyObject(find)
+    with recorded() as entries, entered(Context(request=request, actor=request.user)):
+        Owner.objects.create(name="a")
+    assert len(asked) == 1
+    assert [entry.table for entry in entries] == ["testapp_team", "testapp_owner"]
+
+
+def test_raw_sql_of_who_is_told_is_noticed_also_inside_a_write_of_several_tables():
+    passes = []
+
+    def hear(**kwargs):
+        passes.append(is_orm())
+
+    restaurant = Restaurant.objects.create(name="a", stars=1)
+    recorded_signal.connect(hear)
+    try:
+        Restaurant.objects.filter(pk=restaurant.pk).update(name="b", stars=2)
+    finally:
+        recorded_signal.disconnect(hear)
+    assert passes == [False, False]
+
+
 def test_a_null_that_the_host_forgot_is_the_hosts_error():
     with pytest.raises(IntegrityError, match='"subject"'):
         Ticket.objects.create(subject=None)
@@ -282,6 +335,8 @@ def test_one_that_waited_for_another_is_entered_after_it():
     with recorded() as entries:
         in_threads(first, later)
     assert [entry.values["name"] for entry in entries] == ["first", "again", "later"]
+    times = [entry.recorded_at for entry in entries]
+    assert times == sorted(times), "who asks what it was at a moment relies on it"
 
 
 @pytest.fixture(params=[{}, {"prepare_threshold": 1}], ids=["bound", "prepared"])

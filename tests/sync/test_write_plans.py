@@ -118,6 +118,23 @@ def test_who_may_not_create_functions_is_told_and_goes_on(caplog):
     assert not functions_are_current(connection)
 
 
+def test_functions_that_may_not_be_executed_are_not_called():
+    execute("CREATE ROLE nobody_special")
+    execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO nobody_special")
+    execute("REVOKE EXECUTE ON FUNCTION sync_hub_json_1(jsonb) FROM PUBLIC")
+    execute("SET LOCAL ROLE nobody_special")
+    try:
+        assert plan(Everything) is None
+        assert plan(Owner) is not None
+    finally:
+        execute("RESET ROLE")
+
+
+def test_a_number_that_reading_would_round_is_left_to_python():
+    execute("ALTER TABLE testapp_everything ALTER decimal TYPE numeric(20, 4)")
+    assert plan(Everything) is None
+
+
 def test_a_historical_model_is_recorded_in_python():
     state = MigrationLoader(connection).project_state()
     historical = state.apps.get_model("testapp", "Owner")

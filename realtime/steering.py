@@ -7,6 +7,7 @@ connections whether it was carried out.
 from __future__ import annotations
 
 import enum
+import logging
 import random
 import uuid
 from collections.abc import Collection, Iterable
@@ -18,7 +19,10 @@ from realtime.layer import ORDER, PROCESS
 from realtime.shutdown import spread_of
 
 if TYPE_CHECKING:
+    from realtime.connection import Connection
     from realtime.relay import Relay
+
+logger = logging.getLogger(__name__)
 
 _REASON: Final = "Somebody who looks after the hub has ended the connection. Come back."
 
@@ -46,15 +50,23 @@ def disconnect(connections: Iterable[uuid.UUID]) -> None:
 def carry_out(relay: Relay, order: str, connections: Collection[str]) -> None:
     """Carry an order out at those of the connections that are the relay's; on its event loop.
 
-    An order that is not known is another version's, and is left alone.
+    An order that is not known is another version's, and is left alone. A connection at which it
+    fails keeps it from no other.
     """
     meant = [one for one in relay.connections if str(one.id) in connections]
     spread = spread_of(len(meant))
     for connection in meant:
-        if order == Order.RESYNC:
-            connection.on_resync()
-        elif order == Order.DISCONNECT:
-            connection.goodbye(CloseCode.DISCONNECTED, _REASON, random.uniform(*spread))
+        try:
+            _obey(connection, order, spread)
+        except Exception:
+            logger.exception("Connection %s could not be told to %s.", connection.id, order)
+
+
+def _obey(connection: Connection, order: str, spread: tuple[float, float]) -> None:
+    if order == Order.RESYNC:
+        connection.on_resync()
+    elif order == Order.DISCONNECT:
+        connection.goodbye(CloseCode.DISCONNECTED, _REASON, random.uniform(*spread))
 
 
 def _give(order: Order, connections: Iterable[uuid.UUID]) -> None:

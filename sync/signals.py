@@ -8,7 +8,7 @@ from django.dispatch import Signal
 
 recorded: Final = Signal()
 """Entries were written: sent at least once per write, inside its transaction, or right after it
-where that was a transaction of its own.
+where that was a transaction of its own, which an error of a receiver then does not take back.
 
 Sender: `SyncLog`. Arguments: `using`, the database alias; `transaction`, the id that the entries of
 this commit share. Whoever wants the entries themselves connects to Django's `post_save` of

@@ -85,6 +85,23 @@ async def test_nobody_else_is_told(client, running):
     assert other.transport.closed is None
 
 
+async def test_a_connection_that_cannot_be_told_keeps_no_other_from_it(
+    client, running, monkeypatch, caplog
+):
+    broken = connection_of()
+    running.join(broken)
+
+    def fail(*args):
+        raise OSError("a transport that has gone")
+
+    monkeypatch.setattr(broken.transport, "close", fail)
+    monkeypatch.setattr(running, "connections", [broken, client.connection])
+    told = {str(broken.id), str(client.connection.id)}
+    steering.carry_out(running, steering.Order.DISCONNECT, told)
+    await client.transport.until(lambda transport: transport.closed)
+    assert f"Connection {broken.id} could not be told to disconnect." in caplog.text
+
+
 async def test_an_order_of_another_version_is_left_alone(client, running):
     steering.carry_out(running, "something new", {str(client.connection.id)})
     assert (await client.say(Ping()))["type"] == "pong"

@@ -8,7 +8,7 @@ import threading
 
 import psycopg
 import pytest
-from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -22,6 +22,7 @@ from sync.passing import is_orm
 from sync.signals import recorded as recorded_signal
 from tests.support.state import database_state
 from tests.support.threads import in_threads
+from tests.sync.late_refusal import teams_refused_at_the_commit
 from tests.sync.observing import Statements, applied, brief, insert, recorded, update
 from tests.sync.tracing import is_as_it_was, trips
 from tests.sync.values import HARD_VALUES
@@ -237,18 +238,8 @@ def test_an_entry_that_fails_takes_the_write_with_it(anew):
 
 
 def test_a_constraint_that_is_checked_at_the_commit_takes_everything_back():
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON testapp_team"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION"
-            " pg_catalog.suppress_redundant_updates_trigger()"
-        )
-    try:
-        with pytest.raises(DatabaseError, match="suppress_redundant_updates_trigger"):
-            make_team("red")
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER refuse ON testapp_team")
+    with teams_refused_at_the_commit():
+        make_team("red")
     assert not Team.objects.exists()
     assert not SyncLog.objects.exists()
 

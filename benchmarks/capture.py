@@ -25,7 +25,12 @@ from benchmarks.capture_report import report  # noqa: E402
 from benchmarks.servers import DURABILITY, database, sync_milliseconds  # noqa: E402
 from sync.conf import Conf  # noqa: E402
 
-SHARES = {("sqlite", ""): 1.0, ("postgresql", ""): 2.0, ("postgresql", "trigger"): 1.0}
+SHARES = {
+    ("sqlite", ""): 1.0,
+    ("postgresql", ""): 2.0,
+    ("postgresql", "trigger"): 1.0,
+    ("postgresql", "prepared"): 0.5,
+}
 """How the time is divided among databases and ways to capture."""
 
 LIBRARIES = ("django-simple-history", "django-auditlog", "django-pghistory")
@@ -61,7 +66,7 @@ def runs(databases: list[str]) -> dict[tuple[str, str], float]:
     chosen = {
         (kind, capture): share
         for (kind, capture), share in SHARES.items()
-        if kind in databases and (not capture or can_use_triggers())
+        if kind in databases and (capture != "trigger" or can_use_triggers())
     }
     return {key: share / sum(chosen.values()) for key, share in chosen.items()}
 

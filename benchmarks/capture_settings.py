@@ -16,8 +16,14 @@ INSTALLED_APPS = [
 ]
 
 SYNC = dict(getattr(host, "SYNC", {}))
-if os.environ.get("BENCH_CAPTURE"):
-    SYNC["CAPTURE"] = os.environ["BENCH_CAPTURE"]
+DATABASES = {alias: dict(database) for alias, database in host.DATABASES.items()}
+if os.environ.get("BENCH_CAPTURE") == "trigger":
+    SYNC["CAPTURE"] = "trigger"
+if os.environ.get("BENCH_CAPTURE") == "prepared":
+    DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+        "server_side_binding": True,
+        "prepare_threshold": 1,
+    }
 
 # A warning for each of the thousands of writes of the other libraries' tables would be timed too.
 LOGGING = {"version": 1, "disable_existing_loggers": False}

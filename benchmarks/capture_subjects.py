@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from auditlog.context import set_actor
 from auditlog.models import LogEntry
@@ -18,11 +19,14 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 
 import sync
 from benchmarks.capture_app import models as tables
+from sync import capture
 from sync.models import SyncLog
 
 BARE = "bare"
 HUB = "this hub"
 TRIGGERS = "this hub, triggers"
+PREPARED = "this hub, prepared"
+IN_PYTHON = "this hub, in Python"
 SIMPLE = "simple-history"
 AUDITLOG = "auditlog"
 PGHISTORY = "pghistory"
@@ -48,11 +52,14 @@ class Subject:
     bulk_update: Callable[[type[models.Model], list[Any], list[str]], Any] = bulk_update
 
 
-def subjects(capture: str) -> list[Subject]:
+def subjects(way: str) -> list[Subject]:
     """Return what is compared; where triggers capture, with what else works by triggers."""
     bare = Subject(BARE, tables.Bare, nullcontext, lambda user: 0)
-    hub = Subject(TRIGGERS if capture == "trigger" else HUB, tables.Hubbed, in_hub, in_log)
-    if capture == "trigger":
+    name = {"trigger": TRIGGERS, "prepared": PREPARED}.get(way, HUB)
+    hub = Subject(name, tables.Hubbed, in_hub, in_log)
+    if way == "prepared":
+        return [bare, hub]
+    if way == "trigger":
         return [bare, hub, *tracked()]
     simple = Subject(
         SIMPLE,
@@ -64,7 +71,19 @@ def subjects(capture: str) -> list[Subject]:
     )
     entries = LogEntry.objects.filter
     audited = Subject(AUDITLOG, tables.Audited, set_actor, lambda user: entries(actor=user).count())
-    return [bare, hub, simple, audited, *tracked()]
+    return [bare, hub, *in_python(), simple, audited, *tracked()]
+
+
+def in_python() -> Iterable[Subject]:
+    """Return this hub as it records what PostgreSQL cannot record by itself."""
+    if settings.IS_POSTGRESQL:
+        yield Subject(IN_PYTHON, tables.Hubbed, without_plans, in_log)
+
+
+@contextmanager
+def without_plans(user: Any) -> Iterator[None]:
+    with in_hub(user), mock.patch.object(capture, "plan_for", lambda connection, shape: None):
+        yield
 
 
 def tracked() -> Iterable[Subject]:

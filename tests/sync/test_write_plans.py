@@ -6,6 +6,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import NotSupportedError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
@@ -102,7 +103,7 @@ def test_without_the_functions_only_what_needs_none_has_a_plan():
     execute("DROP FUNCTION sync_hub_json_1(jsonb)")
     assert plan(Everything) is None
     assert plan(Owner) is not None
-    migrating.install_functions(using="default")
+    migrating.install_functions(using="default", plan=[])
     assert plan(Everything) is not None
 
 
@@ -112,7 +113,7 @@ def test_who_may_not_create_functions_is_told_and_goes_on(caplog):
     execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO nobody_special")
     with transaction.atomic(), caplog.at_level(logging.WARNING):
         execute("SET LOCAL ROLE nobody_special")
-        migrating.install_functions(using="default")
+        migrating.install_functions(using="default", plan=[])
         execute("RESET ROLE")
     assert "could not be created" in caplog.text
     assert not functions_are_current(connection)
@@ -133,6 +134,12 @@ def test_functions_that_may_not_be_executed_are_not_called():
 def test_a_number_that_reading_would_round_is_left_to_python():
     execute("ALTER TABLE testapp_everything ALTER decimal TYPE numeric(20, 4)")
     assert plan(Everything) is None
+
+
+def test_emptying_the_tables_changes_no_plan():
+    before = plan(Owner)
+    emit_post_migrate_signal(0, False, "default")
+    assert plan(Owner) is before
 
 
 def test_a_historical_model_is_recorded_in_python():

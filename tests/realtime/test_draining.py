@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import signal
 
 import pytest
@@ -42,7 +43,15 @@ async def test_clients_are_told_one_after_the_other_and_the_last_one_ends_the_pr
 
 async def test_a_process_without_clients_ends_at_once(start_hub):
     hub = hub_with(start_hub, LONG)
+    await off_loop(answered, hub)  # Daphne listens before it takes signals
     assert (await off_loop(hub.terminate)).code == 0
+
+
+def answered(hub):
+    request = http.client.HTTPConnection(HOST, hub.port, timeout=30)
+    request.request("GET", "/")
+    request.getresponse().read()
+    request.close()
 
 
 async def test_nobody_new_is_accepted_while_those_who_are_there_are_served(

@@ -9,7 +9,6 @@ write on a table without any history, and whether the goals are met.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import subprocess
@@ -23,7 +22,6 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import markdown  # noqa: E402
 from benchmarks.capture_report import report  # noqa: E402
 from benchmarks.servers import DURABILITY, database, sync_milliseconds  # noqa: E402
-from sync.conf import Conf  # noqa: E402
 
 SHARES = {
     ("sqlite", ""): 1.0,
@@ -57,16 +55,10 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def can_use_triggers() -> bool:
-    return any(field.name == "CAPTURE" for field in dataclasses.fields(Conf))
-
-
 def runs(databases: list[str]) -> dict[tuple[str, str], float]:
     """Return what to run, and each one's share of the time."""
     chosen = {
-        (kind, capture): share
-        for (kind, capture), share in SHARES.items()
-        if kind in databases and (capture != "trigger" or can_use_triggers())
+        (kind, capture): share for (kind, capture), share in SHARES.items() if kind in databases
     }
     return {key: share / sum(chosen.values()) for key, share in chosen.items()}
 

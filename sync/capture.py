@@ -166,9 +166,10 @@ def _plan(compiler: Compiler, shape: Shape) -> Plan | None:
 
     Where other tables have triggers, these have to be told which transaction it is.
     """
-    if has_listeners() or captors.has_captors(compiler.connection):
+    plan = plan_for(compiler.connection, shape)
+    if plan is None or has_listeners() or captors.has_captors(compiler.connection):
         return None
-    return plan_for(compiler.connection, shape)
+    return plan
 
 
 def _is_ours_alone(shape: Shape) -> bool:

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 _OWN: Final = Entry._fields
-_NEW: Final = {"event": "''", "cause": "''", "codec": str(codec.VERSION)}
+NEW: Final = {"event": "''", "cause": "''", "codec": str(codec.VERSION)}
 """What an entry is that is not published yet, as SQL."""
 
 MAX_GATHERED: Final = 2000
@@ -151,8 +151,8 @@ def _insert_and_tell(using: str, common: Mapping[str, Any], entries: Sequence[En
 @cache
 def _insert_values(using: str, shared: tuple[str, ...]) -> str:
     names = (*shared, *_OWN)
-    values = ", ".join((*_NEW.values(), *["%s"] * len(names)))
-    return f"{_into(using, names)} VALUES ({values})"
+    values = ", ".join((*NEW.values(), *["%s"] * len(names)))
+    return f"{into(using, names)} VALUES ({values})"
 
 
 @cache
@@ -161,16 +161,17 @@ def _insert_from_json(using: str, shared: tuple[str, ...]) -> str:
     that it takes for arrays; PostgreSQL takes ids in the order of the sorted rows."""
     own = ", ".join(f"new.{name}" for name in _OWN)
     columns = ", ".join(f"{name} text" for name in _OWN)
-    values = ", ".join((*_NEW.values(), *["%s"] * len(shared)))
+    values = ", ".join((*NEW.values(), *["%s"] * len(shared)))
     return (
-        f"{_into(using, (*shared, *_OWN))} SELECT {values}, {own}"
+        f"{into(using, (*shared, *_OWN))} SELECT {values}, {own}"
         f" FROM ROWS FROM (json_to_recordset(%s::json) AS ({columns}))"
         f" WITH ORDINALITY AS new({', '.join(_OWN)}, place) ORDER BY place"
     )
 
 
-def _into(using: str, names: tuple[str, ...]) -> str:
+def into(using: str, names: tuple[str, ...]) -> str:
+    """Return the beginning of an INSERT of entries that are `NEW` and have these columns."""
     quote = connections[using].ops.quote_name
     meta: Any = log_model()._meta
-    columns = ", ".join(quote(meta.get_field(name).column) for name in (*_NEW, *names))
+    columns = ", ".join(quote(meta.get_field(name).column) for name in (*NEW, *names))
     return f"INSERT INTO {quote(meta.db_table)} ({columns})"

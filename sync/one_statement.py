@@ -24,8 +24,7 @@ from sync.inserting import log_model
 from sync.ordered_ids import ordered_id
 from sync.passing import unwatched, watched
 from sync.record_sql import quoted
-from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE, origin
-from sync.registry import MAX_AUDIENCE_LENGTH
+from sync.recording import DELETE, INSERT, UPDATE, audience_refused, key_refused, origin
 from sync.shape import Compiler, Shape
 from sync.signals import recorded
 from sync.transactions import transaction_id
@@ -41,120 +40,102 @@ def insert(
     """Insert rows and their entries; returns the requested columns of the rows that went in."""
     compiler.returning_fields = None
     [(sql, params)] = compiler.as_sql()
-    write = _Write(sql, params, quoted(INSERT))
+    write = _Write(compiler, shape, plan, sql, params, quoted(INSERT), source=source)
     if compiler.query.on_conflict == OnConflict.UPDATE:
         # A row version that no transaction replaced has an `xmax` of 0.
         was = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
-        write = _Write(sql, params, WAS, f", {was} AS {WAS}")
+        write = dataclasses.replace(write, action=WAS, returned=f", {was} AS {WAS}")
     if requested:
-        return _rows(compiler, shape, plan, write, requested, source)
-    _count(compiler, shape, plan, write, source)
+        return write.rows(requested)
+    write.count()
     return []
 
 
 def update(compiler: Compiler, shape: Shape, plan: Plan) -> int:
     """Update rows and write their entries; returns how many rows there were."""
-    return _count(compiler, shape, plan, _write(compiler, UPDATE))
+    write = _compiled(compiler, shape, plan, UPDATE)
+    return 0 if write is None else write.count()
 
 
 def update_returning(
     compiler: Compiler, shape: Shape, plan: Plan, requested: Sequence[Any]
 ) -> list[Any]:
     """Update like `update`, and return the requested columns of each row."""
-    write = _write(compiler, UPDATE)
-    return [] if write is None else _rows(compiler, shape, plan, write, requested)
+    write = _compiled(compiler, shape, plan, UPDATE)
+    return [] if write is None else write.rows(requested)
 
 
 def delete(compiler: Compiler, shape: Shape, plan: Plan) -> int:
     """Delete rows and write their entries; returns how many rows there were."""
-    return _count(compiler, shape, plan, _write(compiler, DELETE))
+    write = _compiled(compiler, shape, plan, DELETE)
+    return 0 if write is None else write.count()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Write:
-    """A statement without its RETURNING, and what its entries say was done."""
-
-    sql: str
-    params: Sequence[Any]
-    action: str
-    """An expression over what is returned."""
-    returned: str = ""
-    """What it has to return besides what the log is made of."""
-
-    def with_entries(self, plan: Plan, asked: str = "") -> tuple[str, str]:
-        """Return the write as the first part of a WITH, and the INSERT of its entries."""
-        first = f"WITH {WRITTEN} AS ({self.sql} RETURNING {plan.returned}{self.returned}{asked})"
-        return first, plan.entries[self.action]
-
-
-def _write(compiler: Compiler, action: str) -> _Write | None:
+def _compiled(compiler: Compiler, shape: Shape, plan: Plan, action: str) -> _Write | None:
+    """Return an UPDATE or DELETE; None where nothing can match, and so there is no statement."""
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return None
-    return _Write(sql, params, quoted(action)) if sql else None
+    return _Write(compiler, shape, plan, sql, params, quoted(action)) if sql else None
 
 
-def _count(
-    compiler: Compiler, shape: Shape, plan: Plan, write: _Write | None, source: str = ""
-) -> int:
-    """Execute a write and return how many rows it wrote."""
-    if write is None:
-        return 0
-    statement = " ".join(write.with_entries(plan))
-    return int(_executed(compiler, shape, (statement, write.params), _rowcount, source))
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Write:
+    """A statement of Django's, without a RETURNING, that is to write its entries."""
 
+    compiler: Compiler
+    shape: Shape
+    plan: Plan
+    sql: str
+    params: Sequence[Any]
+    action: str
+    """What its entries say was done, as an expression over what is returned."""
+    returned: str = ""
+    """What it has to return besides what the log is made of."""
+    source: str = ""
 
-def _rows(
-    compiler: Compiler,
-    shape: Shape,
-    plan: Plan,
-    write: _Write,
-    requested: Sequence[Any],
-    source: str = "",
-) -> list[Any]:
-    """Execute a write and return columns of its rows, with the values that they have in Python."""
-    if list(requested) == shape.key_fields and (kind := plan.kind_of_key):
-        first, entries = write.with_entries(plan)
-        statement = f"{first} {entries} RETURNING record_id::{kind}"
-    else:
-        quote = compiler.connection.ops.quote_name
-        names = [f"sync_{place}" for place in range(len(requested))]
-        columns = [quote(field.column) for field in requested]
-        asked = [f", {column} AS {name}" for column, name in zip(columns, names, strict=True)]
-        first, entries = write.with_entries(plan, "".join(asked))
-        statement = f"{first}, sync_entries AS ({entries}) SELECT {', '.join(names)} FROM {WRITTEN}"
-    rows = _executed(compiler, shape, (statement, write.params), _fetched, source)
-    return list(returning.converted(compiler, requested, rows))
+    def count(self) -> int:
+        """Execute it and return how many rows it wrote."""
+        statement = f"{self._first()} {self._entries()}"
+        return int(self._execute(statement, lambda cursor: cursor.rowcount))
 
+    def rows(self, requested: Sequence[Any]) -> list[Any]:
+        """Execute it and return columns of its rows, with the values that they have in Python."""
+        if list(requested) == self.shape.key_fields and (kind := self.plan.kind_of_key):
+            statement = f"{self._first()} {self._entries()} RETURNING record_id::{kind}"
+        else:
+            quote = self.compiler.connection.ops.quote_name
+            names = [f"sync_{place}" for place in range(len(requested))]
+            asked = zip(map(quote, (field.column for field in requested)), names, strict=True)
+            first = self._first("".join(f", {column} AS {name}" for column, name in asked))
+            statement = (
+                f"{first}, sync_entries AS ({self._entries()})"
+                f" SELECT {', '.join(names)} FROM {WRITTEN}"
+            )
+        rows = self._execute(statement, lambda cursor: cursor.fetchall())
+        return list(returning.converted(self.compiler, requested, rows))
 
-def _rowcount(cursor: Any) -> int:
-    return int(cursor.rowcount)
+    def _first(self, asked: str = "") -> str:
+        returned = f"{self.plan.returned}{self.returned}{asked}"
+        return f"WITH {WRITTEN} AS ({self.sql} RETURNING {returned})"
 
+    def _entries(self) -> str:
+        return self.plan.entries[self.action]
 
-def _fetched(cursor: Any) -> list[Any]:
-    return list(cursor.fetchall())
-
-
-def _executed(
-    compiler: Compiler,
-    shape: Shape,
-    statement: tuple[str, Sequence[Any]],
-    result: Callable[[Any], Any],
-    source: str,
-) -> Any:
-    """Execute a statement with what explains it, and tell that entries were written."""
-    connection = compiler.connection
-    mark = transaction_id(connection) if connection.in_atomic_block else ordered_id()
-    sql, params = statement
-    known = {"transaction": mark, **watched(origin, source)}
-    explained = [known[name] for name in ORIGIN]
-    if len(params) + len(explained) > MAX_PARAMETERS:
-        sql, explained = _spelt_out(sql, explained), []
-    found = unwatched(_run, connection, shape, sql, [*params, *explained], result)
-    if found:
-        watched(recorded.send, log_model(), using=compiler.using, transaction=mark)
-    return found
+    def _execute(self, sql: str, result: Callable[[Any], Any]) -> Any:
+        """Execute a statement with what explains it, and tell that entries were written."""
+        connection = self.compiler.connection
+        mark = transaction_id(connection) if connection.in_atomic_block else ordered_id()
+        known = {"transaction": mark, **watched(origin, self.source)}
+        explained = [known[name] for name in ORIGIN]
+        if len(self.params) + len(explained) > MAX_PARAMETERS:
+            sql, explained = _spelt_out(sql, explained), []
+        params = [*self.params, *explained]
+        found = unwatched(_run, connection, self.shape.table, sql, params, result)
+        if found:
+            watched(recorded.send, log_model(), using=connection.alias, transaction=mark)
+        return found
 
 
 def _spelt_out(sql: str, values: Sequence[Any]) -> str:
@@ -165,14 +146,14 @@ def _spelt_out(sql: str, values: Sequence[Any]) -> str:
 
 
 def _run(
-    connection: Any, shape: Shape, sql: str, params: list[Any], result: Callable[[Any], Any]
+    connection: Any, table: str, sql: str, params: list[Any], result: Callable[[Any], Any]
 ) -> Any:
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             return result(cursor)
     except IntegrityError as error:
-        if refusal := _refusal(error, shape):
+        if refusal := _refusal(error, table):
             raise refusal from error
         raise
     except (ProgrammingError, NotSupportedError):
@@ -180,20 +161,10 @@ def _run(
         raise
 
 
-def _refusal(error: IntegrityError, shape: Shape) -> CaptureError | None:
+def _refusal(error: IntegrityError, table: str) -> CaptureError | None:
     """Return what a refusal of the log means: a null stands for a text that it cannot hold."""
     diagnosis: Any = getattr(error.__cause__, "diag", None)
     if diagnosis is None or diagnosis.table_name != log_model()._meta.db_table:
         return None
-    if diagnosis.column_name == "audience":
-        return CaptureError(
-            f"The audience of a {shape.table} record must have 1 to {MAX_AUDIENCE_LENGTH}"
-            " characters: see audience= where it is registered."
-        )
-    if diagnosis.column_name == "record_id":
-        return CaptureError(
-            f"The primary key of a {shape.table} record is longer than the"
-            f" {MAX_RECORD_ID_LENGTH} characters that the log holds: shorten it, or do not"
-            " register the model."
-        )
-    return None
+    refused = {"audience": audience_refused, "record_id": key_refused}.get(diagnosis.column_name)
+    return refused(table) if refused else None

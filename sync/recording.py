@@ -117,10 +117,7 @@ def _present_shape(model: type[models.Model]) -> Shape:
 def _record_id(shape: Shape, row: Row) -> str:
     record_id = shape.record_id(row)
     if len(record_id) > MAX_RECORD_ID_LENGTH:
-        raise CaptureError(
-            f"The primary key of a {shape.table} record is {len(record_id)} characters long, the"
-            f" log holds {MAX_RECORD_ID_LENGTH}: shorten it, or do not register the model."
-        )
+        raise key_refused(shape.table)
     return record_id
 
 
@@ -130,11 +127,24 @@ def audience_of(shape: Shape, row: Row, using: str) -> str:
         shape.audience_values(row), lambda: shape.instance(row, using)
     )
     if not 0 < len(audience) <= MAX_AUDIENCE_LENGTH:
-        raise CaptureError(
-            f"The audience of a {shape.table} record must have 1 to {MAX_AUDIENCE_LENGTH}"
-            f" characters, not {len(audience)}: see audience= where it is registered."
-        )
+        raise audience_refused(shape.table)
     return audience
+
+
+def key_refused(table: str) -> CaptureError:
+    """Return what is raised where the log cannot hold the name of a record."""
+    return CaptureError(
+        f"The primary key of a {table} record is longer than the {MAX_RECORD_ID_LENGTH} characters"
+        " that the log holds: shorten it, or do not register the model."
+    )
+
+
+def audience_refused(table: str) -> CaptureError:
+    """Return what is raised where the log cannot hold who hears a record."""
+    return CaptureError(
+        f"The audience of a {table} record must have 1 to {MAX_AUDIENCE_LENGTH} characters: see"
+        " audience= where it is registered."
+    )
 
 
 def _values(record: Mapping[str, Any] | models.Model) -> Mapping[str, Any]:

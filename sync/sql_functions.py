@@ -184,30 +184,25 @@ def needs_functions(sql: str) -> bool:
 
 def functions_are_current(connection: BaseDatabaseWrapper) -> bool:
     """Tell whether the database has all the functions as this version of the app makes them."""
+    return _are_present(connection, "true")
+
+
+def can_call_functions(connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether the functions are current, and this role may execute all of them."""
+    return _are_present(connection, "has_function_privilege(p.oid, 'EXECUTE')")
+
+
+def _are_present(connection: BaseDatabaseWrapper, condition: str) -> bool:
     schema = log_schema(connection)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT p.proname, p.prosrc FROM pg_proc p"
             " JOIN pg_namespace n ON n.oid = p.pronamespace"
-            " WHERE quote_ident(n.nspname) = %s AND p.proname = ANY(%s)",
+            f" WHERE quote_ident(n.nspname) = %s AND p.proname = ANY(%s) AND {condition}",
             [schema, list(_FUNCTIONS)],
         )
         present = dict(cursor.fetchall())
     return present == {name: _body(name, schema) for name in _FUNCTIONS}
-
-
-def can_call_functions(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether all the functions are there, and this role may execute them."""
-    if not functions_are_current(connection):
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_proc p"
-            " JOIN pg_namespace n ON n.oid = p.pronamespace"
-            " WHERE quote_ident(n.nspname) = %s AND p.proname = ANY(%s)",
-            [log_schema(connection), list(_FUNCTIONS)],
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def function_statements(connection: BaseDatabaseWrapper) -> list[str]:

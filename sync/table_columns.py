@@ -15,6 +15,24 @@ KINDRED: Final = "('{smallint,integer,bigint}'::regtype[]), ('{varchar,text}'::r
 when `DEFAULT_AUTO_FIELD` changes."""
 
 
+# A number's modifier is its precision, and its scale in 11 bits, and four more; or -1.
+_QUERY: Final = f"""
+SELECT quote_ident(n.nspname), c.relkind IN ('r', 'p') AND NOT c.relispartition, c.relhasrules,
+  found.names, found.is_finer
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, LATERAL (
+  SELECT coalesce(array_agg(f.name), ARRAY[]::text[]), coalesce(bool_or(
+    a.atttypid = 'numeric'::regtype AND f.places IS NOT NULL
+    AND (a.atttypmod < 4 OR ((a.atttypmod - 4) & 2047) > f.places)), false)
+  FROM unnest(%s::text[], %s::text[], %s::int[]) AS f(name, type, places)
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name AND NOT a.attisdropped
+    AND (a.atttypid = to_regtype(f.type) OR EXISTS (
+      SELECT FROM (VALUES {KINDRED}) AS k(types)
+      WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types)))
+) AS found(names, is_finer)
+WHERE c.oid = to_regclass(%s)
+"""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TableColumns:
     """The quoted schema of a table, the columns it has that are of their field's type, and whether
@@ -26,6 +44,12 @@ class TableColumns:
     is_finer: bool = False
     """Whether a number has more decimal places than its field, so that reading it rounds."""
 
+    def fit(self, shape: Shape) -> bool:
+        """Tell whether a write can return the shape's columns as Python would read them."""
+        fields: list[Any] = shape.fields
+        has_all = self.present.issuperset(field.column for field in fields)
+        return has_all and not self.has_rules and not self.is_finer
+
 
 def table_columns(shape: Shape, connection: BaseDatabaseWrapper) -> TableColumns:
     """Compare the columns of a table with its fields.
@@ -36,23 +60,7 @@ def table_columns(shape: Shape, connection: BaseDatabaseWrapper) -> TableColumns
     names, types = [f.column for f in fields], [f.db_type(connection) for f in fields]
     places = [getattr(field, "decimal_places", None) for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT quote_ident(n.nspname), c.relkind IN ('r', 'p') AND NOT c.relispartition,"
-            " c.relhasrules,"
-            " ARRAY(SELECT f.name FROM unnest(%s::text[], %s::text[]) AS f(name, type)"
-            "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
-            "   AND NOT a.attisdropped AND (a.atttypid = to_regtype(f.type) OR EXISTS ("
-            f"    SELECT FROM (VALUES {KINDRED}) AS k(types)"
-            "     WHERE a.atttypid = ANY(k.types) AND to_regtype(f.type) = ANY(k.types)))),"
-            " EXISTS (SELECT FROM unnest(%s::text[], %s::int[]) AS f(name, places)"
-            "  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.name"
-            "  WHERE a.atttypid = 'numeric'::regtype AND f.places IS NOT NULL"
-            # The modifier is the precision and the scale, of 11 bits, and four more; or -1.
-            "   AND (a.atttypmod < 4 OR ((a.atttypmod - 4) & 2047) > f.places))"
-            " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE c.oid = to_regclass(%s)",
-            [names, types, names, places, connection.ops.quote_name(shape.table)],
-        )
+        cursor.execute(_QUERY, [names, types, places, connection.ops.quote_name(shape.table)])
         found = cursor.fetchone()
     if found is None:
         return TableColumns()

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sync import codec
 from sync.context import DATABASE, MAX_ID_LENGTH, MAX_TEXT_LENGTH
-from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
+from sync.inserting import NEW
+from sync.record_sql import MAX_NAME_LENGTH, audience_sql, data_sql, quoted, record_id_sql
 from sync.shape import Shape
 
 TRANSACTION_SETTING: Final = "sync_hub.transaction"
@@ -25,8 +25,6 @@ CONTEXT_SETTING: Final = "sync_hub.context"
 """The setting that says who writes and why, as a JSON object, for the length of a transaction."""
 
 PREFIX: Final = "sync_hub_"
-
-MAX_NAME_LENGTH: Final = 63
 
 TRIGGERS: Final = {
     f"{PREFIX}insert": "AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows",
@@ -158,11 +156,9 @@ def _entries(
         "data": data_sql(shape, "r", connection, schema),
         # Nobody would hear an empty audience: it becomes null, which the log refuses.
         "audience": f"nullif({audience_sql(shape, 'r', connection, schema)}, '')",
-        "event": "''",
-        "cause": "''",
+        **NEW,
         "transaction": "hub.mark::uuid",
         **who,
-        "codec": str(codec.VERSION),
         "recorded_at": "hub.moment",
     }
     columns = ", ".join(map(connection.ops.quote_name, values))

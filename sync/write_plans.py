@@ -14,9 +14,8 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from sync import codec
 from sync.errors import NotInSQL
-from sync.inserting import log_model
+from sync.inserting import NEW, into
 from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
 from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE
 from sync.registry import MAX_AUDIENCE_LENGTH
@@ -26,9 +25,6 @@ from sync.table_columns import table_columns
 
 WRITTEN: Final = "sync_written"
 """What a statement calls the rows that it has written."""
-
-OWN: Final = ("record_id", "data", "audience")
-"""Columns of the log that are made of a row; a statement calls them `sync_record_id` and so on."""
 
 ORIGIN: Final = (
     *("transaction", "actor_id", "actor", "source", "client_id", "request_id", "reason"),
@@ -49,7 +45,7 @@ class Plan:
     """What is the same of every statement that writes one table of a database."""
 
     returned: str
-    """The columns of the log that are made of a row, as `RETURNING` names them."""
+    """The columns of the log that are made of a row, as `sync_record_id` and so on."""
     entries: Mapping[str, str]
     """The INSERT of the entries, by the expression of what was done."""
     kind_of_key: str
@@ -109,81 +105,50 @@ def _plans_of(connection: Any) -> WeakKeyDictionary[Shape, Plan | None]:
 
 
 def _made(connection: Any, shape: Shape) -> Plan | None:
-    if shape.model.__module__ == "__fake__" or not _has_audience(shape):
+    if shape.model.__module__ == "__fake__":
         return None
     try:
-        expressions = {
-            "record_id": _bounded_id(shape, record_id_sql(shape, "", connection), connection),
+        columns = {
+            "record_id": record_id_sql(shape, "", connection),
             "data": data_sql(shape, "", connection),
-            "audience": _bounded_audience(shape, audience_sql(shape, "", connection)),
+            "audience": audience_sql(shape, "", connection),
         }
-        columns = table_columns(shape, connection)
+        fits = table_columns(shape, connection).fit(shape)
     except NotInSQL:
         return None
-    fields: list[Any] = shape.fields
-    if (
-        columns.has_rules
-        or columns.is_finer
-        or not columns.present.issuperset(field.column for field in fields)
-    ):
+    returned = ", ".join(f"{sql} AS sync_{name}" for name, sql in columns.items())
+    if not fits or (needs_functions(returned) and not can_call_functions(connection)):
         return None
-    returned = ", ".join(f"{sql} AS sync_{name}" for name, sql in expressions.items())
-    if needs_functions(returned) and not can_call_functions(connection):
-        return None
-    kind = _kind_of_key(shape, connection)
     return Plan(
         returned.replace("%", "%%"),
         {action: _entries(connection, shape, action) for action in ACTIONS},
-        kind if kind in _NUMBERS else "",
+        _kind_of_key(connection, shape),
     )
 
 
 def _entries(connection: Any, shape: Shape, action: str) -> str:
     values = {
-        "event": "''",
-        "cause": "''",
-        "codec": str(codec.VERSION),
         "table": quoted(shape.table).replace("%", "%%"),
         "action": action,
-        **{name: f"sync_{name}" for name in OWN},
+        "record_id": _bounded("sync_record_id", 0, MAX_RECORD_ID_LENGTH),
+        "data": "sync_data",
+        "audience": _bounded("sync_audience", 1, MAX_AUDIENCE_LENGTH),
         **dict.fromkeys(ORIGIN, "%s"),
         # Parameters that the server binds have no type of their own in a SELECT.
         "transaction": "%s::uuid",
         # When the row's lock was held: what writes a record after another is recorded after it.
         "recorded_at": "%s::timestamptz + (clock_timestamp() - statement_timestamp())",
     }
-    meta: Any = log_model()._meta
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(meta.get_field(name).column) for name in values)
-    into = f"INSERT INTO {quote(meta.db_table)} ({columns})"
-    return f"{into} SELECT {', '.join(values.values())} FROM {WRITTEN}"
+    selected = ", ".join((*NEW.values(), *values.values()))
+    return f"{into(connection.alias, tuple(values))} SELECT {selected} FROM {WRITTEN}"
 
 
-def _has_audience(shape: Shape) -> bool:
-    """Tell whether the audience is a text, or a template that is filled."""
-    audience = shape.registration.audience
-    if callable(audience):
-        return False
-    return bool(shape.registration.audience_fields) or 0 < len(audience) <= MAX_AUDIENCE_LENGTH
-
-
-def _bounded_audience(shape: Shape, expression: str) -> str:
-    if not shape.registration.audience_fields:
-        return expression
-    return _bounded(expression, 1, MAX_AUDIENCE_LENGTH)
-
-
-def _bounded_id(shape: Shape, expression: str, connection: Any) -> str:
-    if _kind_of_key(shape, connection) in _NUMBERS | {"uuid"}:
-        return expression
-    return _bounded(expression, 0, MAX_RECORD_ID_LENGTH)
-
-
-def _kind_of_key(shape: Shape, connection: Any) -> str:
+def _kind_of_key(connection: Any, shape: Shape) -> str:
     fields: list[Any] = shape.key_fields
-    return "" if len(fields) > 1 else str(fields[0].db_type(connection))
+    kind = "" if len(fields) > 1 else fields[0].db_type(connection)
+    return kind if kind in _NUMBERS else ""
 
 
-def _bounded(expression: str, least: int, most: int) -> str:
+def _bounded(text: str, least: int, most: int) -> str:
     """Return a text, or null where the log cannot hold one of its length."""
-    return f"CASE WHEN length({expression}) BETWEEN {least} AND {most} THEN {expression} END"
+    return f"CASE WHEN length({text}) BETWEEN {least} AND {most} THEN {text} END"

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 import sync
-from sync.context import SOURCES, _process_source, current
+from sync.context import SOURCES, Context, _process_source, current, entered
 from tests.sync.observing import recorded
 from tests.testapp.models import Owner, Stock
 
@@ -104,6 +106,27 @@ def test_an_actor_without_a_key_is_nobody(nobody):
     with sync.context(actor=nobody):
         entry = entry_of(make_owner)
     assert (entry.actor_id, entry.actor) == ("", "")
+
+
+def test_finding_the_user_may_write_and_asks_for_no_user_again(ada):
+    """As a backend does that keeps when a user was last seen."""
+    asked = []
+
+    def find():
+        asked.append(None)
+        Stock.objects.filter(sku="nowhere").update(quantity=1)
+        Owner.objects.create(name="seen")
+        return ada
+
+    request = HttpRequest()
+    request.user = SimpleLazyObject(find)
+    with recorded() as entries, entered(Context(request=request)):
+        Owner.objects.create(name="a")
+    assert len(asked) == 1
+    assert {entry.values["name"]: entry.actor_id for entry in entries} == {
+        "seen": "",
+        "a": str(ada.pk),
+    }
 
 
 def test_an_unknown_source_is_refused():

@@ -11,6 +11,7 @@ from django.db import NotSupportedError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 
 from sync import migrating, write_plans
+from sync.recording import origin
 from sync.registry import registry
 from sync.shape import Shape, shape_of
 from sync.sql_functions import functions_are_current
@@ -63,11 +64,6 @@ def test_what_only_python_can_make_is_made_in_python(register, options):
     register(Owner, **options)
     assert plan(Owner) is None
     assert_is_recorded_in_python()
-
-
-def test_a_constant_audience_that_is_too_long_is_left_to_python(register):
-    register(Owner, audience="x" * 256)
-    assert plan(Owner) is None
 
 
 @pytest.mark.parametrize(
@@ -165,6 +161,10 @@ def test_a_blanked_value_does_not_leave_the_table(register):
     with recorded() as entries:
         draft = Draft.objects.create(title="a", scratch="secret")
     assert entries[0].values == {"id": draft.pk, "title": "a", "scratch": None}
+
+
+def test_a_statement_is_given_all_that_explains_a_change():
+    assert set(write_plans.ORIGIN) == {"transaction", *origin()}
 
 
 def test_the_name_of_a_table_may_hold_anything():

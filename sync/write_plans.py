@@ -20,7 +20,7 @@ from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
 from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE
 from sync.registry import MAX_AUDIENCE_LENGTH
 from sync.shape import Shape
-from sync.sql_functions import can_call_functions, needs_functions
+from sync.sql_functions import can_call_functions, log_schema, needs_functions
 from sync.table_columns import table_columns
 
 WRITTEN: Final = "sync_written"
@@ -107,11 +107,12 @@ def _plans_of(connection: Any) -> WeakKeyDictionary[Shape, Plan | None]:
 def _made(connection: Any, shape: Shape) -> Plan | None:
     if shape.model.__module__ == "__fake__":
         return None
+    schema = log_schema(connection)  # what a search path finds first may be another's
     try:
         columns = {
-            "record_id": record_id_sql(shape, "", connection),
-            "data": data_sql(shape, "", connection),
-            "audience": audience_sql(shape, "", connection),
+            "record_id": record_id_sql(shape, "", connection, schema),
+            "data": data_sql(shape, "", connection, schema),
+            "audience": audience_sql(shape, "", connection, schema),
         }
         fits = table_columns(shape, connection).fit(shape)
     except NotInSQL:

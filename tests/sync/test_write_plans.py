@@ -115,6 +115,18 @@ def test_who_may_not_create_functions_is_told_and_goes_on(caplog):
     assert not functions_are_current(connection)
 
 
+def test_a_function_that_somebody_else_put_in_front_is_not_called():
+    execute("CREATE SCHEMA mallory")
+    execute(
+        "CREATE FUNCTION mallory.sync_hub_json_1(document jsonb) RETURNS text LANGUAGE sql"
+        " AS $$ SELECT '\"forged\"' $$"
+    )
+    execute("SET LOCAL search_path = mallory, public")
+    with recorded() as entries:
+        Everything.objects.create(options={"a": 1})
+    assert entries[0].values["options"] == {"a": 1}
+
+
 def test_functions_that_may_not_be_executed_are_not_called():
     execute("CREATE ROLE nobody_special")
     execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO nobody_special")
@@ -125,6 +137,20 @@ def test_functions_that_may_not_be_executed_are_not_called():
         assert plan(Owner) is not None
     finally:
         execute("RESET ROLE")
+
+
+def test_a_role_that_only_writes_needs_few_rights():
+    execute("CREATE ROLE nobody_special")
+    execute("GRANT INSERT, SELECT (record_id) ON sync_log TO nobody_special")
+    execute("GRANT SELECT, INSERT, UPDATE, DELETE ON testapp_owner TO nobody_special")
+    with recorded() as entries:
+        execute("SET LOCAL ROLE nobody_special")
+        try:
+            owner = Owner.objects.create(name="a")
+            owner.save()
+        finally:
+            execute("RESET ROLE")
+    assert brief(entries) == [insert(owner), update(owner)]
 
 
 def test_a_number_that_reading_would_round_is_left_to_python():

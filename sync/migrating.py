@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 
-from sync import captors, triggers, write_plans
+from sync import captors, recorder_upkeep, triggers, write_plans
 from sync.registry import registry
 from sync.sql_functions import ensure_functions
 
@@ -35,7 +35,8 @@ def install_triggers(*, using: str, **kwargs: Any) -> None:
 def install_functions(*, using: str, **kwargs: Any) -> None:
     """After migrations: make the functions with which PostgreSQL writes entries by itself.
 
-    Where the role may not create any, the tables that need them are recorded in Python.
+    Where the role may not create any, the tables that need them are recorded in Python, and a write
+    of one record is as dear as its text is long.
     """
     if "plan" not in kwargs:  # sent by `flush`, as after each test with transactions
         return
@@ -49,5 +50,7 @@ def install_functions(*, using: str, **kwargs: Any) -> None:
     try:
         with transaction.atomic(using=using):
             ensure_functions(connection)
+            if not captors.has_captors(connection):
+                recorder_upkeep.install(connection, registry)
     except DatabaseError as error:
         logger.warning("The functions that make recording cheap could not be created: %s", error)

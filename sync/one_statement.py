@@ -4,8 +4,10 @@
     INSERT INTO sync_log ... SELECT ... FROM sync_written
 
 A statement is a transaction where none is open, so neither exists without the other; it is one
-trip, and no row travels to be encoded. An id of the log is taken when a row has been written, and
-so when its lock is held, as it is where the entries follow in a statement of their own.
+trip, and no row travels to be encoded. The entry of a single record is written by a function of its
+table (`sync.recorders`), where the database has it. Either way an id of the log is taken when a row
+has been written, and so when its lock is held, as it is where the entries follow in a statement of
+their own.
 """
 
 from __future__ import annotations
@@ -19,19 +21,25 @@ from django.db import IntegrityError, NotSupportedError, ProgrammingError
 from django.db.models.constants import OnConflict
 
 from sync import returning, write_plans
+from sync.entry_sql import ORIGIN, WRITTEN
 from sync.errors import CaptureError
 from sync.inserting import log_model
 from sync.ordered_ids import ordered_id
 from sync.passing import unwatched, watched
 from sync.record_sql import quoted
+from sync.recorders import Recorder
 from sync.recording import DELETE, INSERT, UPDATE, audience_refused, key_refused, origin
 from sync.shape import Compiler, Shape
 from sync.signals import recorded
 from sync.transactions import transaction_id
-from sync.write_plans import ORIGIN, WAS, WRITTEN, Plan
+from sync.write_plans import WAS, Plan
 
 MAX_PARAMETERS: Final = 65_535
 """Parameters of a statement that the server binds: their number has 16 bits (manual, "Bind")."""
+
+# A row version that no transaction replaced has an `xmax` of 0.
+INSERTED_OR_UPDATED: Final = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
+"""What an upsert did to a row that it returns."""
 
 
 def insert(
@@ -40,11 +48,10 @@ def insert(
     """Insert rows and their entries; returns the requested columns of the rows that went in."""
     compiler.returning_fields = None
     [(sql, params)] = compiler.as_sql()
-    write = _Write(compiler, shape, plan, sql, params, quoted(INSERT), source=source)
-    if compiler.query.on_conflict == OnConflict.UPDATE:
-        # A row version that no transaction replaced has an `xmax` of 0.
-        was = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
-        write = dataclasses.replace(write, action=WAS, returned=f", {was} AS {WAS}")
+    is_upsert = compiler.query.on_conflict == OnConflict.UPDATE
+    action = INSERTED_OR_UPDATED if is_upsert else quoted(INSERT)
+    is_of_one = len(compiler.query.objs) == 1
+    write = _Write(compiler, shape, plan, sql, params, action, is_of_one, source)
     if requested:
         return write.rows(requested)
     write.count()
@@ -77,7 +84,8 @@ def _compiled(compiler: Compiler, shape: Shape, plan: Plan, action: str) -> _Wri
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return None
-    return _Write(compiler, shape, plan, sql, params, quoted(action)) if sql else None
+    is_of_one = returning.is_about_one(compiler)
+    return _Write(compiler, shape, plan, sql, params, quoted(action), is_of_one) if sql else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,38 +98,52 @@ class _Write:
     sql: str
     params: Sequence[Any]
     action: str
-    """What its entries say was done, as an expression over what is returned."""
-    returned: str = ""
-    """What it has to return besides what the log is made of."""
+    """What its entries say was done, as an expression over the row it returns."""
+    is_of_one: bool
+    """Whether it writes one row at most."""
     source: str = ""
 
     def count(self) -> int:
         """Execute it and return how many rows it wrote."""
-        statement = f"{self._first()} {self._entries()}"
+        if recorder := self._recorder():
+            statement = f"{self.sql} RETURNING {recorder.call(self.action)}"
+        else:
+            statement = f"{self._first()} {self._entries()}"
         return int(self._execute(statement, lambda cursor: cursor.rowcount))
 
     def rows(self, requested: Sequence[Any]) -> list[Any]:
         """Execute it and return columns of its rows, with the values that they have in Python."""
+        rows = self._execute(self._returning(requested), lambda cursor: cursor.fetchall())
+        own = (row[: len(requested)] for row in rows)
+        return list(returning.converted(self.compiler, requested, own))
+
+    def _returning(self, requested: Sequence[Any]) -> str:
+        quote = self.compiler.connection.ops.quote_name
+        columns = [quote(field.column) for field in requested]
+        if recorder := self._recorder():
+            return f"{self.sql} RETURNING {', '.join(columns)}, {recorder.call(self.action)}"
         if list(requested) == self.shape.key_fields and (kind := self.plan.kind_of_key):
-            statement = f"{self._first()} {self._entries()} RETURNING record_id::{kind}"
-        else:
-            quote = self.compiler.connection.ops.quote_name
-            names = [f"sync_{place}" for place in range(len(requested))]
-            asked = zip(map(quote, (field.column for field in requested)), names, strict=True)
-            first = self._first("".join(f", {column} AS {name}" for column, name in asked))
-            statement = (
-                f"{first}, sync_entries AS ({self._entries()})"
-                f" SELECT {', '.join(names)} FROM {WRITTEN}"
-            )
-        rows = self._execute(statement, lambda cursor: cursor.fetchall())
-        return list(returning.converted(self.compiler, requested, rows))
+            return f"{self._first()} {self._entries()} RETURNING record_id::{kind}"
+        names = [f"sync_{place}" for place in range(len(requested))]
+        asked = zip(columns, names, strict=True)
+        first = self._first("".join(f", {column} AS {name}" for column, name in asked))
+        entries = f"sync_entries AS ({self._entries()})"
+        return f"{first}, {entries} SELECT {', '.join(names)} FROM {WRITTEN}"
+
+    def _recorder(self) -> Recorder | None:
+        return self.plan.recorder if self.is_of_one else None
 
     def _first(self, asked: str = "") -> str:
-        returned = f"{self.plan.returned}{self.returned}{asked}"
+        was = f", {self.action} AS {WAS}" if self._action_of_each() == WAS else ""
+        returned = f"{self.plan.returned}{was}{asked}"
         return f"WITH {WRITTEN} AS ({self.sql} RETURNING {returned})"
 
     def _entries(self) -> str:
-        return self.plan.entries[self.action]
+        return self.plan.entries[self._action_of_each()]
+
+    def _action_of_each(self) -> str:
+        """Return what an entry says was done, as an expression over what is returned."""
+        return WAS if self.action == INSERTED_OR_UPDATED else self.action
 
     def _execute(self, sql: str, result: Callable[[Any], Any]) -> Any:
         """Execute a statement with what explains it, and tell that entries were written."""

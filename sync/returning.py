@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models.lookups import Exact
+from django.db.models.lookups import Exact, In
 
 from sync import streaming
 from sync.shape import Compiler
@@ -84,9 +84,17 @@ def _plan(compiler: Compiler, fields: Sequence[Any]) -> _Plan:
 
 
 def is_about_one(compiler: Compiler) -> bool:
-    """Tell whether the condition is that of a `save()`: one primary key, so one row at most."""
-    conditions = compiler.query.where.children
-    if len(conditions) != 1 or not isinstance(conditions[0], Exact):
+    """Tell whether the condition is that of a `save()` or `delete()` of one record: one primary
+    key, so one row at most."""
+    where = compiler.query.where
+    if len(where.children) != 1 or where.negated:
         return False
-    target = getattr(conditions[0].lhs, "target", None)
-    return getattr(target, "primary_key", False) and not compiler.query.where.negated
+    [condition] = where.children
+    target = getattr(getattr(condition, "lhs", None), "target", None)
+    return getattr(target, "primary_key", False) and _names_one(condition)
+
+
+def _names_one(condition: Any) -> bool:
+    if isinstance(condition, In):
+        return isinstance(condition.rhs, list | tuple) and len(condition.rhs) == 1
+    return isinstance(condition, Exact)

@@ -14,23 +14,14 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+from sync import recorders
+from sync.entry_sql import ORIGIN, WRITTEN, insert_sql, returned_sql
 from sync.errors import NotInSQL
-from sync.inserting import NEW, into
-from sync.record_sql import audience_sql, data_sql, quoted, record_id_sql
-from sync.recording import DELETE, INSERT, MAX_RECORD_ID_LENGTH, UPDATE
-from sync.registry import MAX_AUDIENCE_LENGTH
+from sync.record_sql import quoted
+from sync.recorders import Recorder
+from sync.recording import DELETE, INSERT, UPDATE
 from sync.shape import Shape
 from sync.sql_functions import can_call_functions, log_schema, needs_functions
-from sync.table_columns import table_columns
-
-WRITTEN: Final = "sync_written"
-"""What a statement calls the rows that it has written."""
-
-ORIGIN: Final = (
-    *("transaction", "actor_id", "actor", "source", "client_id", "request_id", "reason"),
-    "recorded_at",
-)
-"""Columns of the log that a statement is given as parameters, in this order."""
 
 WAS: Final = "sync_action"
 """What a statement calls what it did to a row, where that is not the same for all."""
@@ -50,6 +41,8 @@ class Plan:
     """The INSERT of the entries, by the expression of what was done."""
     kind_of_key: str
     """The type of a key that its record's id can be cast to; empty where it is none of these."""
+    recorder: Recorder | None = None
+    """The function that writes the entry of one row, where the database has it."""
 
 
 _plans: dict[Any, WeakKeyDictionary[Shape, Plan | None]] = {}
@@ -107,49 +100,29 @@ def _plans_of(connection: Any) -> WeakKeyDictionary[Shape, Plan | None]:
 def _made(connection: Any, shape: Shape) -> Plan | None:
     if shape.model.__module__ == "__fake__":
         return None
-    schema = log_schema(connection)  # what a search path finds first may be another's
+    schema = log_schema(connection)
     try:
-        columns = {
-            "record_id": record_id_sql(shape, "", connection, schema),
-            "data": data_sql(shape, "", connection, schema),
-            "audience": audience_sql(shape, "", connection, schema),
-        }
-        fits = table_columns(shape, connection).fit(shape)
+        returned = returned_sql(shape, connection, schema)
     except NotInSQL:
         return None
-    returned = ", ".join(f"{sql} AS sync_{name}" for name, sql in columns.items())
-    if not fits or (needs_functions(returned) and not can_call_functions(connection)):
+    if needs_functions(returned) and not can_call_functions(connection):
         return None
+    recorder = recorders.define(shape, connection, schema, returned)
     return Plan(
         returned.replace("%", "%%"),
-        {action: _entries(connection, shape, action) for action in ACTIONS},
+        {action: _entries(connection, shape.table, action) for action in ACTIONS},
         _kind_of_key(connection, shape),
+        recorder if recorder and recorders.can_call(connection, recorder) else None,
     )
 
 
-def _entries(connection: Any, shape: Shape, action: str) -> str:
-    values = {
-        "table": quoted(shape.table).replace("%", "%%"),
-        "action": action,
-        "record_id": _bounded("sync_record_id", 0, MAX_RECORD_ID_LENGTH),
-        "data": "sync_data",
-        "audience": _bounded("sync_audience", 1, MAX_AUDIENCE_LENGTH),
-        **dict.fromkeys(ORIGIN, "%s"),
-        # Parameters that the server binds have no type of their own in a SELECT.
-        "transaction": "%s::uuid",
-        # When the row's lock was held: what writes a record after another is recorded after it.
-        "recorded_at": "%s::timestamptz + (clock_timestamp() - statement_timestamp())",
-    }
-    selected = ", ".join((*NEW.values(), *values.values()))
-    return f"{into(connection.alias, tuple(values))} SELECT {selected} FROM {WRITTEN}"
+def _entries(connection: Any, table: str, action: str) -> str:
+    given = ["%s"] * len(ORIGIN)
+    insert = insert_sql(connection.alias, table.replace("%", "%%"), action, given)
+    return f"{insert} {WRITTEN}"
 
 
 def _kind_of_key(connection: Any, shape: Shape) -> str:
     fields: list[Any] = shape.key_fields
     kind = "" if len(fields) > 1 else fields[0].db_type(connection)
     return kind if kind in _NUMBERS else ""
-
-
-def _bounded(text: str, least: int, most: int) -> str:
-    """Return a text, or null where the log cannot hold one of its length."""
-    return f"CASE WHEN length({text}) BETWEEN {least} AND {most} THEN {text} END"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import connection, models
 from hypothesis import settings as hypothesis_settings
 
 import sync
-from sync import capture
+from sync import capture, write_plans
 from sync.registry import Registration, registry
 from tests.support.another_program import another_program
 from tests.testapp.models import Team
@@ -70,6 +71,18 @@ def sync_settings(settings: Any) -> Callable[..., None]:
 def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the entries made in Python, as they are of tables that PostgreSQL cannot write."""
     monkeypatch.setattr(capture, "plan_for", lambda connection, shape: None)
+
+
+@pytest.fixture
+def spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the entry of one record written as those of many are, as it is where the database does
+    not have the function that writes it."""
+
+    def without_recorder(connection: Any, shape: Any) -> Any:
+        plan = write_plans.plan_for(connection, shape)
+        return plan and dataclasses.replace(plan, recorder=None)
+
+    monkeypatch.setattr(capture, "plan_for", without_recorder)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sync import codec
 from sync.models import SyncLog
+from sync.recorders import PREFIX
 from tests.support.state import State
 
 Entry = tuple[str, str, str]
@@ -88,7 +89,8 @@ class Statements(CaptureQueriesContext):
 
 def inserts_into_log(sql: str) -> bool:
     """Tell whether a statement adds entries, however the database quotes names."""
-    return f"INSERT INTO {connection.ops.quote_name(SyncLog._meta.db_table)}" in sql
+    table = connection.ops.quote_name(SyncLog._meta.db_table)
+    return f"INSERT INTO {table}" in sql or f".{PREFIX}" in sql
 
 
 def pending(

@@ -57,6 +57,12 @@ def test_a_write_is_recorded_where_the_entries_are_made_in_python(write: Write, 
     assert_recorded_exactly(write)
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("write", WRITES, ids=str)
+def test_a_write_is_recorded_where_no_function_writes_its_entry(write: Write, spelt_out):
+    assert_recorded_exactly(write)
+
+
 @pytest.mark.parametrize("write", WRITES, ids=str)
 def test_a_write_is_recorded_where_no_rows_are_returned(write: Write, without_returning):
     assert_recorded_exactly(write)

@@ -93,6 +93,13 @@ def test_the_log_holds_what_the_database_holds_and_writes_itself() -> None:
     hold()
 
 
+@pytest.mark.postgresql
+def test_the_log_holds_what_the_database_holds_and_writes_without_functions(
+    spelt_out: None,
+) -> None:
+    hold()
+
+
 @pytest.mark.parametrize("returning", [True, False], ids=["returning", "reading_around"])
 def test_the_log_holds_what_the_database_holds(returning: bool, in_python: None) -> None:
     if returning and not statements.can_return_rows(connection):

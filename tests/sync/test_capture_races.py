@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from django.db import IntegrityError, connection
 
-from sync.write_plans import WRITTEN
+from sync.entry_sql import WRITTEN
 from tests.support.state import database_state
 from tests.support.threads import in_threads
 from tests.sync.observing import applied, brief, insert, recorded, update
@@ -21,14 +21,16 @@ SECONDS = 30
 
 @pytest.fixture(
     autouse=True,
-    params=[False, pytest.param(True, marks=pytest.mark.postgresql)],
-    ids=["as_it_is", "in_python"],
+    params=[
+        "transactional_db",
+        pytest.param("spelt_out", marks=pytest.mark.postgresql),
+        pytest.param("in_python", marks=pytest.mark.postgresql),
+    ],
 )
 def two_writers(request):
     if not connection.features.has_select_for_update:
         pytest.skip("one writer at a time")
-    if request.param:
-        request.getfixturevalue("in_python")
+    request.getfixturevalue(request.param)
 
 
 def together(*works):

@@ -12,10 +12,13 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.models import F
 
 import sync
-from sync import write_plans
+from sync import entry_sql, recorder_upkeep, write_plans
+from sync.entry_sql import WRITTEN
 from sync.errors import CaptureError
 from sync.models import SyncLog
 from sync.passing import is_orm
+from sync.recorders import PREFIX
+from sync.registry import registry
 from sync.signals import recorded as recorded_signal
 from tests.support.state import database_state
 from tests.support.threads import in_threads
@@ -39,9 +42,12 @@ from tests.testapp.models import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
-@pytest.fixture(autouse=True)
-def by_the_orm(settings):
+@pytest.fixture(autouse=True, params=["by a function", "spelt out"])
+def by_the_orm(request, settings):
     settings.SYNC = {**settings.SYNC, "CAPTURE": "orm"}
+    if request.param == "spelt out":
+        request.getfixturevalue("spelt_out")
+    return request.param
 
 
 @pytest.fixture
@@ -76,12 +82,13 @@ def make_team(name="red", **values):
     return Team.objects.create(name=name, **values)
 
 
-def test_a_save_and_its_entry_are_one_trip():
+def test_a_save_and_its_entry_are_one_trip(by_the_orm):
     team = make_team()
     team.name = "100% 'quoted' {braces} %s"
     with recorded() as entries:
         [sent] = trips(team.save)
-    assert sent.startswith("WITH sync_written AS (UPDATE")
+    assert sent.startswith("UPDATE" if by_the_orm == "by a function" else f"WITH {WRITTEN} AS (UPD")
+    assert (PREFIX in sent) == (by_the_orm == "by a function")
     assert brief(entries) == [update(team)]
     assert entries[0].values == {"id": team.pk, "name": team.name}
     assert is_as_it_was()
@@ -180,7 +187,7 @@ def test_inside_a_transaction_all_entries_have_its_id_and_nothing_ends_it_early(
             begin, sent = trips(lambda: make_team("blue"))
             Owner.objects.create(name="a")
     assert begin == "BEGIN"
-    assert sent.startswith("WITH ")
+    assert "BEGIN" not in sent
     assert [entry.values["name"] for entry in entries] == ["blue", "a"]
     assert len({entry.transaction for entry in entries}) == 1
     assert [seen for _, seen in told] == [0, 0, 0], "nobody sees what is not committed"
@@ -224,7 +231,8 @@ def test_an_entry_that_fails_takes_the_write_with_it(anew):
         entries = {
             action: sql.replace('"sync_log"', "nowhere") for action, sql in plan.entries.items()
         }
-        plans[shape] = dataclasses.replace(plan, entries=entries)
+        recorder = plan.recorder and dataclasses.replace(plan.recorder, schema="nowhere")
+        plans[shape] = dataclasses.replace(plan, entries=entries, recorder=recorder)
     with pytest.raises(ProgrammingError, match="nowhere"):
         make_team("red")
     assert not Team.objects.filter(name="red").exists()
@@ -255,7 +263,8 @@ def test_an_audience_that_the_log_cannot_hold_is_refused_with_a_reason(register,
 
 
 def test_a_key_that_the_log_cannot_hold_is_refused_with_a_reason(monkeypatch, anew):
-    monkeypatch.setattr(write_plans, "MAX_RECORD_ID_LENGTH", 9)
+    monkeypatch.setattr(entry_sql, "MAX_RECORD_ID_LENGTH", 9)
+    recorder_upkeep.install(connection, [registry.get(Seat)])
     with pytest.raises(CaptureError, match="testapp_seat record is longer"):
         Seat.objects.create(room="longer", number=1)
     assert not Seat.objects.exists()

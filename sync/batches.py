@@ -44,7 +44,8 @@ class Pending:
     event: str = ""
 
 
-_READ: Final = tuple(field.name for field in dataclasses.fields(Pending))[:16]
+READ: Final = tuple(field.name for field in dataclasses.fields(Pending))[:16]
+"""The fields that are read, in their order."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Batch:
             return
         last, own = 0, SyncLog.objects.using(using).pending().filter(transaction=self.large)
         while rows := binary.rows_of(
-            own.filter(pk__gt=last).order_by("pk").values_list(*_READ)[:CHUNK]
+            own.filter(pk__gt=last).order_by("pk").values_list(*READ)[:CHUNK]
         ):
             last = rows[-1][0]
             yield [Pending(*row) for row in rows]
@@ -82,16 +83,17 @@ def next_batch(using: str, size: int) -> Batch:
     same per entry: a transaction that lies wholly among them comes before all that do not.
     """
     pending = SyncLog.objects.using(using).pending().order_by("id")
-    window = [Pending(*row) for row in binary.rows_of(pending.values_list(*_READ)[: size + 1])]
+    window = [Pending(*row) for row in binary.rows_of(pending.values_list(*READ)[: size + 1])]
     highest = {entry.transaction: entry.pk for entry in window[:size]}
     if len(window) <= size:
-        return Batch(_in_order(window, highest), is_all=True)
+        return Batch(in_order(window), is_all=True)
     last = window[size - 1].pk
     beyond = pending.filter(pk__gt=last, transaction__in=list(highest)).order_by()
     for transaction in set(beyond.values_list("transaction", flat=True).distinct()):
         del highest[transaction]
     if highest:
-        return Batch(_in_order(window, highest), is_all=False)
+        whole = [entry for entry in window if entry.transaction in highest]
+        return Batch(in_order(whole), is_all=False)
     return _first_of_all(using, {entry.transaction for entry in window})
 
 
@@ -118,7 +120,8 @@ def _ends(entries: SyncLogQuerySet) -> dict[uuid.UUID, int]:
     return dict(entries.values_list("transaction").annotate(last=Max("id")))
 
 
-def _in_order(window: list[Pending], highest: dict[uuid.UUID, int]) -> list[Pending]:
-    """Return the entries of the transactions, which are ordered by their highest id."""
-    entries = [entry for entry in window if entry.transaction in highest]
+def in_order(entries: list[Pending]) -> list[Pending]:
+    """Return the entries of whole transactions, given by their ids, in the order of their numbers:
+    transactions by their highest id, and entries within one by their own."""
+    highest = {entry.transaction: entry.pk for entry in entries}
     return sorted(entries, key=lambda entry: (highest[entry.transaction], entry.pk))

@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 from django.db import connections
 
+from sync import short_trips
 from sync.batches import Pending
-from sync.models import Newest, SyncLog
+from sync.models import LogHead, Newest, SyncLog
 
 _COLUMNS: Final = {
     "seq": "bigint",
@@ -38,14 +39,23 @@ _SHOWN: Final = ("seq", "table", "record_id", "audience", "action")
 _QUOTED: Final = ", ".join(f'"{name}"' for name in _SHOWN)
 _RETURNED: Final = ", ".join(f'sync_log."{name}"' for name in ("id", *_SHOWN))
 
-_IN_ONE_TRIP: Final = (
+_NUMBERED: Final = (
     "WITH superseded AS (DELETE FROM sync_newest WHERE seq = ANY(%s::bigint[])),"
     f" numbered AS ({_NUMBER_JSON} RETURNING new.newest, {_RETURNED})"
+)
+_SHOW: Final = (
     f" INSERT INTO sync_newest (entry_id, {_QUOTED})"
     f" SELECT id, {_QUOTED} FROM numbered WHERE newest"
 )
+
+_IN_ONE_TRIP: Final = _NUMBERED + _SHOW
 """What is superseded had its number before, so no row is in both. One text for any number of them;
 in their order, for neighbours lie on one page."""
+
+_MOVED: Final = "seq = %s, transaction = %s, published_at = %s"
+_MOVE: Final = f"UPDATE sync_log_head SET {_MOVED} WHERE id = {LogHead.SINGLETON}"
+_AND_MOVE: Final = f"{_NUMBERED}, moved AS ({_MOVE}){_SHOW}"
+"""Does the same, and moves the head."""
 
 
 def store(
@@ -63,8 +73,8 @@ def store(
     SyncLog._base_manager.using(using).bulk_create(moved)
     connection = connections[using]
     if connection.vendor == "postgresql":
-        numbered = {entry.seq for entry in newest if isinstance(entry, Pending)}
-        _number_in_postgresql(connection, entries, superseded, numbered)
+        with connection.cursor() as cursor:
+            cursor.execute(_IN_ONE_TRIP, _params(entries, superseded, newest))
         _show(using, [entry for entry in newest if isinstance(entry, SyncLog)])
         return
     _number(connection, entries)
@@ -72,15 +82,39 @@ def store(
     _show(using, newest)
 
 
-def _number_in_postgresql(
-    connection: Any,
+def store_the_last(
+    using: str,
     entries: Sequence[Pending],
     superseded: Sequence[int],
-    newest: Collection[int | None],
+    newest: Sequence[Pending | SyncLog],
+    head: LogHead,
 ) -> None:
-    numbers = f"{{{','.join(map(str, sorted(superseded)))}}}"
+    """Do as `store` where no record has moved, move the head, and end the transaction where that
+    travels with its statements."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        store(using, entries, (), superseded, newest)
+        move_head(using, head)
+        return
+    short_trips.end_with_the_next(connection)
+    place = [head.seq, head.transaction, head.published_at]
     with connection.cursor() as cursor:
-        cursor.execute(_IN_ONE_TRIP, [numbers, _as_json(entries, newest)])
+        cursor.execute(_AND_MOVE, [*_params(entries, superseded, newest), *place])
+
+
+def move_head(using: str, head: LogHead) -> None:
+    """Write down how far the log has come; the last statement of publishing."""
+    short_trips.end_with_the_next(connections[using])
+    LogHead.objects.using(using).filter(pk=head.pk).update(
+        seq=head.seq, transaction=head.transaction, published_at=head.published_at
+    )
+
+
+def _params(
+    entries: Sequence[Pending], superseded: Sequence[int], newest: Sequence[Pending | SyncLog]
+) -> list[str]:
+    numbered = {entry.seq for entry in newest if isinstance(entry, Pending)}
+    return [f"{{{','.join(map(str, sorted(superseded)))}}}", _as_json(entries, numbered)]
 
 
 def _show(using: str, newest: Sequence[Pending | SyncLog]) -> None:

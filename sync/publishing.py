@@ -16,12 +16,14 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from sync import numbering, short_trips
-from sync.batches import Pending, next_batch
+from sync.batches import Batch, Pending, next_batch
 from sync.conf import conf
 from sync.cursor import Position
-from sync.locking import head, lock_head, look_at_head, read_committed
+from sync.locking import head, look_at_head, read_committed
 from sync.models import LogHead, SyncLog, log_maintenance
 from sync.outcomes import Outcomes
+from sync.short_batches import Locked, lock_and_read
+from sync.spool import Row
 from sync.supersession import Supersession
 
 RESOLUTION: Final = datetime.timedelta(microseconds=1)
@@ -62,33 +64,38 @@ def publish_batch(using: str) -> Published:
     trips = short_trips.transaction_for(connections[using], is_short=True, savepoint=True)
     with trips, log_maintenance():
         read_committed(using)
-        return _publish_locked(using, lock_head(using))
+        return _publish_locked(using, lock_and_read(using, conf().PUBLISH_BATCH))
 
 
-def _publish_locked(using: str, locked: LogHead) -> Published:
-    end, moved = Position.of_head(locked), list[SyncLog]()
-    batch = next_batch(using, conf().PUBLISH_BATCH)
-    if not batch:  # another pass held the lock and did the work
-        return Published(end, has_more=False)
-    locked.published_at = max(timezone.now(), locked.published_at)
-    outcomes = Outcomes(using)
+def _publish_locked(using: str, locked: Locked) -> Published:
+    end = Position.of_head(locked.head)
+    batch = next_batch(using, conf().PUBLISH_BATCH) if locked.batch is None else locked.batch
+    if batch:  # else another pass held the lock and did the work
+        _number_batch(using, locked.head, batch, locked.holders)
+    if locked.head.seq > end.seq:  # else nothing changed anything, and the log ends where it did
+        end = Position.of_head(locked.head)
+    return Published(end, has_more=not batch.is_all)
+
+
+def _number_batch(using: str, head: LogHead, batch: Batch, holders: list[Row] | None) -> None:
+    """Number a batch and move the head behind it, which where no record moved is one statement."""
+    start, outcomes, moved = head.seq, Outcomes(using), list[SyncLog]()
+    head.published_at = max(timezone.now(), head.published_at)
     for entries in batch.chunks(using):
-        moved += _number(using, locked, entries, outcomes)
+        history = Supersession(using, entries, outcomes, holders)
+        kept, left = _number(head, entries, history)
+        if kept and not left and not history.dropped and batch.large is None:
+            numbering.store_the_last(using, kept, history.superseded, history.newest(), head)
+            return
+        numbering.store(using, kept, left, history.superseded, history.newest())
+        numbering.drop(using, history.dropped)
+        moved += left
     for entry in moved:
         post_save.send(
             SyncLog, instance=entry, created=True, update_fields=None, raw=False, using=using
         )
-    if locked.seq > end.seq:  # else nothing had changed anything, and the log ends where it did
-        short_trips.end_with_the_next(connections[using])
-        _move_head(using, locked)
-        end = Position.of_head(locked)
-    return Published(end, has_more=not batch.is_all)
-
-
-def _move_head(using: str, locked: LogHead) -> None:
-    LogHead.objects.using(using).filter(pk=locked.pk).update(
-        seq=locked.seq, transaction=locked.transaction, published_at=locked.published_at
-    )
+    if head.seq > start:
+        numbering.move_head(using, head)
 
 
 def _is_inside_a_transaction(using: str) -> bool:
@@ -98,11 +105,11 @@ def _is_inside_a_transaction(using: str) -> bool:
 
 
 def _number(
-    using: str, locked: LogHead, entries: list[Pending], outcomes: Outcomes
-) -> list[SyncLog]:
+    head: LogHead, entries: list[Pending], history: Supersession
+) -> tuple[list[Pending], list[SyncLog]]:
     """Give entries their numbers, and times that grow with them: a client that asks by time alone
-    could not get beyond a page of equal ones."""
-    history = Supersession(using, entries, outcomes)
+    could not get beyond a page of equal ones. Returns those that are kept, and those that say that
+    a record has moved."""
     kept: list[Pending] = []
     moved: list[SyncLog] = []
     for entry in entries:
@@ -110,13 +117,11 @@ def _number(
         if history.drops(entry):
             continue
         for numbered in (entry,) if left is None else (left, entry):
-            locked.seq += 1
-            locked.published_at += RESOLUTION
-            numbered.seq, numbered.published_at = locked.seq, locked.published_at
-        locked.transaction = entry.transaction
+            head.seq += 1
+            head.published_at += RESOLUTION
+            numbered.seq, numbered.published_at = head.seq, head.published_at
+        head.transaction = entry.transaction
         kept.append(entry)
         if left is not None:
             moved.append(left)
-    numbering.store(using, kept, moved, history.superseded, history.newest())
-    numbering.drop(using, history.dropped)
-    return moved
+    return kept, moved

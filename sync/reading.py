@@ -8,8 +8,6 @@ import datetime
 from collections.abc import Collection
 from typing import Any, Final
 
-from django.db.models import Subquery
-
 from sync.conf import conf
 from sync.cursor import Position
 from sync.filling import Sizes, rows_within
@@ -22,7 +20,11 @@ from sync.publishing import publish, publish_batch
 from sync.rows import Entry, Rows
 
 _sizes: Final = Sizes()
-_HORIZON: Final = Subquery(LogHead.objects.filter(pk=LogHead.SINGLETON).values("horizon"))
+# The horizon with the entries, or after them: what was removed before is not among them.
+_TAIL: Final = (
+    f"SELECT sync_log.*, (SELECT horizon FROM sync_log_head WHERE id = {LogHead.SINGLETON})"
+    " AS horizon FROM sync_log WHERE seq >= %s AND seq <= %s ORDER BY seq LIMIT %s"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,9 +107,8 @@ def tail(start: Position | None, limit: int) -> Tail:
         return Tail([], end, end, is_published)
     if start.epoch != end.epoch or start.seq > end.seq:
         return Tail([], end, end, is_published, is_replaced=True)
-    found = SyncLog.objects.using(conf().DATABASE).filter(seq__gte=start.seq, seq__lte=end.seq)
-    # With the entries, or after them: what was removed before is not among them.
-    entries: list[Any] = list(found.annotate(horizon=_HORIZON).order_by("seq")[: limit + 2])
+    log = SyncLog.objects.using(conf().DATABASE)
+    entries: list[Any] = list(log.raw(_TAIL, [start.seq, end.seq, limit + 2]))
     if start.seq < (entries[0].horizon if entries else _horizon()):
         return Tail([], end, end, is_published, is_replaced=True)
     if entries and entries[0].seq == start.seq:

@@ -38,6 +38,11 @@ def transaction_for(connection: Any, *, is_short: bool, savepoint: bool = False)
             delattr(connection, _TRIPS)
 
 
+def is_under_way(connection: Any) -> bool:
+    """Tell whether several statements may be sent as one text, in a transaction of this kind."""
+    return hasattr(connection, _TRIPS)
+
+
 def end_with_the_next(connection: Any) -> None:
     """Have the next statement end the transaction, where that travels with its statements.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -16,6 +16,10 @@ from sync.holders import latest_entries
 from sync.models import ARRIVED, MOVED, REDACTED, SyncLog
 from sync.outcomes import Outcomes
 from sync.registry import registry
+from sync.spool import Row
+
+HELD: Final = ("seq", "action", "data", "audience", "cause")
+"""What is read of an entry that precedes another."""
 
 _DELETE: Final = SyncLog.Action.DELETE
 _UPDATE: Final = SyncLog.Action.UPDATE
@@ -33,7 +37,8 @@ class Holder(Protocol):
 
 @dataclasses.dataclass(slots=True)
 class _Published:
-    """An entry published earlier: a model instance would cost more than the comparison."""
+    """An entry published earlier, as `HELD`: a model instance would cost more than the
+    comparison."""
 
     seq: int
     action: str
@@ -45,10 +50,17 @@ class _Published:
 class Supersession:
     """The newest entries of some records, one per audience that ever held the record.
 
-    Entries must be given in publishing order. Only valid under the head's lock.
+    Entries must be given in publishing order, and what they supersede where it has been read
+    already. Only valid under the head's lock.
     """
 
-    def __init__(self, using: str, entries: Sequence[Pending], outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        using: str,
+        entries: Sequence[Pending],
+        outcomes: Outcomes,
+        holders: Iterable[Row] | None = None,
+    ) -> None:
         self.superseded: list[int] = []
         """Numbers of entries published earlier that are no longer the newest."""
         self.dropped: list[int] = []
@@ -57,7 +69,7 @@ class Supersession:
         self._passed: dict[tuple[UUID, str, str], Pending] = {}
         self._outcomes = outcomes
         self._outcomes.look_at(entries)
-        self._load(using, entries)
+        self._load(_held(using, entries) if holders is None else holders)
 
     def follow(self, entry: Pending) -> SyncLog | None:
         """Fill in what the entry is, compared with what precedes it.
@@ -164,12 +176,15 @@ class Supersession:
             self.superseded.append(replaced.seq)
         holders[entry.audience] = entry
 
-    def _load(self, using: str, entries: Iterable[Pending]) -> None:
-        records = {(entry.table, entry.record_id) for entry in entries}
-        columns = ("seq", "action", "data", "audience", "cause")
-        for table, record_id, *values in latest_entries(using, records, columns):
+    def _load(self, holders: Iterable[Row]) -> None:
+        for table, record_id, *values in holders:
             holder = _Published(*values)
             self._holders[table, record_id][holder.audience] = holder
+
+
+def _held(using: str, entries: Iterable[Pending]) -> Iterator[Row]:
+    records = {(entry.table, entry.record_id) for entry in entries}
+    return latest_entries(using, records, HELD)
 
 
 def keeps_unchanged(table: str) -> bool:

@@ -20,7 +20,7 @@ STATEMENT, TRIGGER = "HUB_TEST_CRASH_AFTER", "HUB_TEST_CRASH_IF"
 
 NUMBERED = r"UPDATE sync_log SET seq"
 HEAD_MOVED = r'^UPDATE "sync_log_head" SET "seq"'
-BEFORE_FAN_OUT = r'FROM "sync_log" WHERE \("sync_log"\."seq" >= .*ORDER BY "sync_log"\."seq"'
+BEFORE_FAN_OUT = r"FROM sync_log WHERE seq >= .* ORDER BY seq"
 
 
 def crashes_after(statement: str, trigger: Path) -> dict[str, str]:

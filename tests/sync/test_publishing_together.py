@@ -140,15 +140,16 @@ class paused_publisher:
         self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self):
-        store = publishing.numbering.store
+        number = publishing._number
 
         def pausing(*args):
-            store(*args)
+            numbered = number(*args)
             if threading.current_thread() is self._thread and not self._told.is_set():
                 self._reached.set()
                 assert self._told.wait(SECONDS)
+            return numbered
 
-        self._paused.setattr(publishing.numbering, "store", pausing)
+        self._paused.setattr(publishing, "_number", pausing)
         self._done = self._pool.submit(with_own_connection, self._run)
         assert self._reached.wait(SECONDS)
         return self
@@ -249,15 +250,15 @@ def test_the_transaction_that_waited_for_a_record_comes_after_the_one_it_waited_
 def test_publishing_reads_what_is_committed_whatever_isolation_the_host_chose(monkeypatch):
     Owner.objects.create(name="a")
     levels = []
-    locked = publishing.lock_head
+    locked = publishing.lock_and_read
 
-    def asking(using):
+    def asking(*args):
         with connection.cursor() as cursor:
             cursor.execute("SHOW transaction_isolation")
             levels.append(cursor.fetchone()[0])
-        return locked(using)
+        return locked(*args)
 
-    monkeypatch.setattr(publishing, "lock_head", asking)
+    monkeypatch.setattr(publishing, "lock_and_read", asking)
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
     monkeypatch.setattr(connection, "isolation_level", IsolationLevel.REPEATABLE_READ)

@@ -34,16 +34,12 @@ class Recorder:
     """The function of one table, in the schema of its log."""
 
     schema: str
+    name: str
+    """Says what it does."""
     types: str
     body: str
-    columns: str
-    """The columns of the row that it is given."""
-
-    @property
-    def name(self) -> str:
-        """Its name, which says what it does."""
-        text = f"{self.types}\n{self.body}".encode()
-        return f"{PREFIX}{hashlib.sha256(text).hexdigest()[:32]}"
+    given: str
+    """What it is called with besides an action: `%s` for each of `ORIGIN`, and the columns."""
 
     @property
     def statement(self) -> str:
@@ -55,9 +51,8 @@ class Recorder:
         )
 
     def call(self, action: str) -> str:
-        """Return the call, an expression in a RETURNING, with `%s` for each of `ORIGIN`."""
-        given = ", ".join(["%s"] * len(ORIGIN))
-        return f"{self.schema}.{self.name}({action}, {given}, {self.columns})"
+        """Return the call, an expression in a RETURNING."""
+        return f"{self.schema}.{self.name}({action}, {self.given})"
 
 
 def define(shape: Shape, connection: Any, schema: str, returned: str) -> Recorder | None:
@@ -72,11 +67,12 @@ def define(shape: Shape, connection: Any, schema: str, returned: str) -> Recorde
     insert = insert_sql(
         connection.alias, shape.table, "$1", [f"${place}" for place in range(2, first)]
     )
-    types = ("text", *ORIGIN.values(), *(_type(field, connection) for field in own))
+    types = ", ".join(("text", *ORIGIN.values(), *(_type(field, connection) for field in own)))
     rows = f"(SELECT {returned} FROM (SELECT {row}) AS sync_row) AS {WRITTEN}"
     # A variable of every function is called as a column may be: `found`.
     body = f"\n#variable_conflict use_column\nBEGIN\n  {insert} {rows};\nEND\n"
-    return Recorder(schema, ", ".join(types), body, ", ".join(names))
+    name = f"{PREFIX}{hashlib.sha256(f'{types}{body}'.encode()).hexdigest()[:32]}"
+    return Recorder(schema, name, types, body, ", ".join((*["%s"] * len(ORIGIN), *names)))
 
 
 def can_call(connection: Any, recorder: Recorder) -> bool:

@@ -8,9 +8,11 @@ from typing import Any, Final
 from django.db import connections, models, transaction
 
 from sync import recording
+from sync.conf import conf
 from sync.context import BACKFILL
 from sync.keyset import behind
 from sync.log_state import newest_entries
+from sync.publishing import publish
 from sync.registry import registry
 from sync.shape import Shape, shape_of
 
@@ -22,17 +24,23 @@ def backfill(model: type[models.Model], using: str) -> Iterator[tuple[int, int]]
     """Record every record of a model that the log does not know.
 
     Yields `(read, recorded)` after each batch. Safe to run while others write and to run again:
-    each batch locks its rows, so that its entries come before those of later writes.
+    each batch locks its rows, so that its entries come before those of later writes. Publishes
+    what it has recorded, for what waits for a number is looked through for each batch.
     """
     shape = shape_of(registry.get(model), model)
     last: Any = None
+    waiting = 0
     while True:
+        if waiting >= conf().PUBLISH_BATCH:
+            publish(using)
+            waiting = 0
         with transaction.atomic(using=using):
             rows = _next_rows(shape, using, last)
             if not rows:
                 return
             recorded = _record_unknown(shape, rows, using)
         last = shape.key(rows[-1])
+        waiting += recorded
         yield len(rows), recorded
 
 

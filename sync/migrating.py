@@ -50,7 +50,8 @@ def install_functions(*, using: str, **kwargs: Any) -> None:
     try:
         with transaction.atomic(using=using):
             ensure_functions(connection)
-            if not captors.has_captors(connection):
-                recorder_upkeep.install(connection, registry)
     except DatabaseError as error:
         logger.warning("The functions that make recording cheap could not be created: %s", error)
+        return
+    if not captors.has_captors(connection):
+        recorder_upkeep.install(connection, registry)

@@ -37,6 +37,9 @@ from sync.write_plans import WAS, Plan
 MAX_PARAMETERS: Final = 65_535
 """Parameters of a statement that the server binds: their number has 16 bits (manual, "Bind")."""
 
+_OUT_OF_REACH: Final = frozenset({"3F000", "42501"})
+"""There is no such schema, or no right to it or in it."""
+
 # A row version that no transaction replaced has an `xmax` of 0.
 INSERTED_OR_UPDATED: Final = f"CASE WHEN xmax = 0 THEN {quoted(INSERT)} ELSE {quoted(UPDATE)} END"
 """What an upsert did to a row that it returns."""
@@ -154,10 +157,25 @@ class _Write:
         if len(self.params) + len(explained) > MAX_PARAMETERS:
             sql, explained = _spelt_out(sql, explained), []
         params = [*self.params, *explained]
-        found = unwatched(_run, connection, self.shape.table, sql, params, result)
+        found = unwatched(self._run, sql, params, result)
         if found:
             watched(recorded.send, log_model(), using=connection.alias, transaction=mark)
         return found
+
+    def _run(self, sql: str, params: list[Any], result: Callable[[Any], Any]) -> Any:
+        try:
+            with self.compiler.connection.cursor() as cursor:
+                cursor.execute(sql, params)
+                return result(cursor)
+        except IntegrityError as error:
+            if refusal := _refusal(error, self.shape.table):
+                raise refusal from error
+            raise
+        except (ProgrammingError, NotSupportedError) as error:
+            # A column may be of another type by now, a function gone, a rule new.
+            recorder = self._recorder()
+            write_plans.do_without(recorder if _is_about(error, recorder) else None)
+            raise
 
 
 def _spelt_out(sql: str, values: Sequence[Any]) -> str:
@@ -167,20 +185,10 @@ def _spelt_out(sql: str, values: Sequence[Any]) -> str:
     return first + "".join(map("".join, zip(texts, between, strict=True)))
 
 
-def _run(
-    connection: Any, table: str, sql: str, params: list[Any], result: Callable[[Any], Any]
-) -> Any:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return result(cursor)
-    except IntegrityError as error:
-        if refusal := _refusal(error, table):
-            raise refusal from error
-        raise
-    except (ProgrammingError, NotSupportedError):
-        write_plans.forget()  # a column may be of another type by now, a function gone, a rule new
-        raise
+def _is_about(error: Exception, recorder: Recorder | None) -> bool:
+    """Tell whether a statement failed over a function: for it, in it, or on the way to it."""
+    state = getattr(error.__cause__, "sqlstate", "")
+    return recorder is not None and (recorder.name in str(error) or state in _OUT_OF_REACH)
 
 
 def _refusal(error: IntegrityError, table: str) -> CaptureError | None:

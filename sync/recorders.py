@@ -58,7 +58,8 @@ class Recorder:
 def define(shape: Shape, connection: Any, schema: str, returned: str) -> Recorder | None:
     """Return the function of a table whose entries are made of `returned`; None where it has too
     many columns."""
-    own: list[Any] = shape.fields
+    blank = {name for name, way in shape.registration.redact.items() if way == "blank"}
+    own: list[Any] = [field for field in shape.fields if field.attname not in blank]
     first = 2 + len(ORIGIN)
     if first + len(own) - 1 > MAX_ARGUMENTS:
         return None
@@ -76,10 +77,14 @@ def define(shape: Shape, connection: Any, schema: str, returned: str) -> Recorde
 
 
 def can_call(connection: Any, recorder: Recorder) -> bool:
-    """Tell whether the function is there, as it must be, and this role may execute it."""
+    """Tell whether the function is there, as it must be, and this role may execute it.
+
+    One with a search path or an owner's rights would write another log than the process does.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT p.prosrc = %s FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+            "SELECT p.prosrc = %s AND p.proconfig IS NULL AND NOT p.prosecdef"
+            " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
             " WHERE quote_ident(n.nspname) = %s AND p.proname = %s"
             " AND has_function_privilege(p.oid, 'EXECUTE')",
             [recorder.body, recorder.schema, recorder.name],

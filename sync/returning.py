@@ -91,7 +91,9 @@ def is_about_one(compiler: Compiler) -> bool:
         return False
     [condition] = where.children
     target = getattr(getattr(condition, "lhs", None), "target", None)
-    return getattr(target, "primary_key", False) and _names_one(condition)
+    if target is None or target not in compiler.query.get_meta().pk_fields:
+        return False
+    return bool(target.primary_key) and _names_one(condition)
 
 
 def _names_one(condition: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import msgspec
 from django.db import connections
 
 from sync import short_trips
@@ -21,6 +22,8 @@ from sync.supersession import HELD
 FEW: Final = 32
 """Entries that are read as text and with what precedes them: of more the driver would have most of
 the work, which has less with a format that no text of several statements can ask for."""
+
+_decode: Final = msgspec.json.Decoder(list[tuple[int, str, str, str, str]]).decode
 
 _HEAD: Final = ("id", "epoch", "seq", "horizon", "transaction", "published_at")
 
@@ -42,20 +45,20 @@ def lock_and_read(using: str, size: int) -> Locked:
         return Locked(lock_head(using))
     most = min(FEW, size)
     with connection.cursor() as cursor:
-        cursor.execute(f"{_LOCK}; {_WAITING}", [most + 1])
-        locked = LogHead.from_db(using, _HEAD, cursor.fetchone())
+        cursor.execute(f"{_LOCK}; {_WAITING}", [most + 1, most])
+        row = cursor.fetchone()
         cursor.nextset()
         rows = cursor.fetchall()
-    waiting = {row[0]: Pending(*row[: len(READ)]) for row in rows}
-    if len(waiting) > most:
+    if row is None:  # a database that was flushed this moment
+        return Locked(lock_head(using))
+    locked = LogHead.from_db(using, _HEAD, row)
+    if len(rows) > most:
         return Locked(locked)
-    holders = [_holder(row) for row in rows if row[-1] is not None]
-    return Locked(locked, Batch(in_order(list(waiting.values())), is_all=True), holders)
-
-
-def _holder(row: Row) -> Row:
-    _, table, record_id = row[:3]
-    return table, record_id, *row[len(READ) :]
+    waiting = [Pending(*row[:-1]) for row in rows]
+    holders: list[Row] = [
+        (row[1], row[2], *held) for row in rows for held in _decode(row[-1] or "[]")
+    ]
+    return Locked(locked, Batch(in_order(waiting), is_all=True), holders)
 
 
 def _of(name: str, columns: tuple[str, ...]) -> str:
@@ -64,15 +67,23 @@ def _of(name: str, columns: tuple[str, ...]) -> str:
 
 _LOCK: Final = f"SELECT {_of('head', _HEAD)} FROM sync_log_head AS head WHERE id = 1 FOR UPDATE"
 
+_COLUMNS: Final = ("id", *READ[1:])
+
 _WAITING: Final = f"""
-SELECT {_of("waiting", tuple("id" if name == "pk" else name for name in READ))},
-  {_of("held", HELD)}
-FROM (SELECT * FROM sync_log WHERE seq IS NULL ORDER BY id LIMIT %s) AS waiting
-LEFT JOIN LATERAL (
-  SELECT entry.* FROM sync_newest AS newest
+WITH waiting AS MATERIALIZED (
+  SELECT {_of("few", _COLUMNS)}, count(*) OVER () AS number,
+    row_number() OVER (PARTITION BY few."table", few.record_id ORDER BY few.id) = 1 AS is_first
+  FROM (SELECT * FROM sync_log WHERE seq IS NULL ORDER BY id LIMIT %s) AS few
+)
+SELECT {_of("waiting", _COLUMNS)}, held.entries FROM waiting
+CROSS JOIN LATERAL (
+  SELECT json_agg(json_build_array({_of("entry", HELD)}) ORDER BY newest.seq)::text AS entries
+  FROM sync_newest AS newest
   CROSS JOIN LATERAL (SELECT * FROM sync_log WHERE id = newest.entry_id OFFSET 0) AS entry
-  WHERE newest."table" = waiting."table" AND newest.record_id = waiting.record_id OFFSET 0
-) AS held ON true
-ORDER BY waiting.id, held.seq
+  WHERE waiting.is_first AND waiting.number <= %s
+    AND newest."table" = waiting."table" AND newest.record_id = waiting.record_id
+) AS held
+ORDER BY waiting.id
 """
-"""The offsets keep the planner to a look into an index for each, as in `sync.holders`."""
+"""The entries that precede come once for a record, and not at all where more than a few wait. The
+offset keeps the planner to a look into an index for each, as in `sync.holders`."""

@@ -45,6 +45,7 @@ class Plan:
     """The function that writes the entry of one row, where the database has it."""
 
 
+_unusable: set[Recorder] = set()
 _plans: dict[Any, WeakKeyDictionary[Shape, Plan | None]] = {}
 
 
@@ -77,6 +78,15 @@ def _commits(connection: Any) -> bool:
 def forget() -> None:
     """Have the catalogue asked again, for tables or functions may have changed."""
     _plans.clear()
+    _unusable.clear()
+
+
+def do_without(recorder: Recorder | None) -> None:
+    """Have the catalogue asked again after a statement did not fit, and do without the function
+    that made it fail: as far as the catalogue says it may be what it has to be."""
+    _plans.clear()
+    if recorder is not None:
+        _unusable.add(recorder)
 
 
 @contextmanager
@@ -115,11 +125,12 @@ def _made(connection: Any, shape: Shape) -> Plan | None:
     if needs_functions(returned) and not can_call_functions(connection):
         return None
     recorder = recorders.define(shape, connection, schema, returned)
+    is_usable = recorder and recorder not in _unusable and recorders.can_call(connection, recorder)
     return Plan(
         returned.replace("%", "%%"),
         {action: _entries(connection, shape.table, action) for action in ACTIONS},
         _kind_of_key(connection, shape),
-        recorder if recorder and recorders.can_call(connection, recorder) else None,
+        recorder if is_usable else None,
     )
 
 

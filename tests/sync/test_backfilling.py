@@ -205,3 +205,13 @@ def test_a_batch_costs_the_same_however_many_are_unknown(existing, monkeypatch):
     rows, published, pending, *others = (sql.split()[0] for sql in statements.sql)
     assert {rows, published, pending} == {"SELECT"}
     assert others == ["INSERT", "SELECT"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_it_records_does_not_pile_up_where_nobody_else_publishes(existing, sync_settings):
+    sync_settings(PUBLISH_BATCH=6)
+    stocks = [Stock(sku=str(number), warehouse="n") for number in range(20)]
+    existing(Stock, write=lambda: Stock.objects.bulk_create(stocks))
+    waited = [SyncLog.objects.pending().count() for _ in backfill(Stock, "default")]
+    assert max(waited) == 6
+    assert SyncLog.objects.count() == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import logging
 
 import pytest
@@ -13,12 +14,14 @@ from sync.recorder_upkeep import KEPT
 from sync.recorders import PREFIX
 from sync.registry import registry
 from sync.shape import shape_of
+from sync.sql_functions import functions_are_current
 from sync.write_plans import plan_for
 from tests.sync.observing import recorded
-from tests.testapp.models import Owner
+from tests.testapp.models import Owner, Stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
+OWNERS = {"table": "testapp_owner"}
 TODAY = datetime.datetime.now(datetime.UTC).date()
 
 
@@ -38,12 +41,15 @@ def execute(sql):
 
 def present():
     """Return what there is of the functions, and what is said of each."""
-    return dict(
-        execute(
-            "SELECT proname, obj_description(oid, 'pg_proc') FROM pg_proc"
-            f" WHERE starts_with(proname, '{PREFIX}')"
-        )
+    found = execute(
+        "SELECT proname, obj_description(oid, 'pg_proc') FROM pg_proc"
+        f" WHERE starts_with(proname, '{PREFIX}')"
     )
+    return {name: comment and json.loads(comment) for name, comment in found}
+
+
+def say(name, said):
+    execute(f"COMMENT ON FUNCTION {name} IS '{json.dumps(said)}'")
 
 
 def migrate():
@@ -56,8 +62,8 @@ def name_of(model):
 
 def test_what_is_missing_is_made():
     before = present()
-    assert set(before.values()) == {None}
     name = name_of(Owner)
+    assert before[name] == OWNERS
     execute(f"DROP FUNCTION {name}")
     migrate()
     assert present() == before
@@ -77,7 +83,7 @@ def test_the_function_of_the_version_before_stays_for_a_while(register):
     [plan] = [plan for plan in plans.values() if plan]
     register(Owner, audience="all")
     migrate()
-    assert present()[former] == f"disused since {TODAY}"
+    assert present()[former] == {**OWNERS, "disused": str(TODAY)}
     plans = write_plans._plans_of(connection)
     plans[shape_of(registry.get(Owner), Owner)] = plan  # as a process has it that runs on
     with recorded() as entries:
@@ -90,16 +96,16 @@ def test_what_has_been_disused_for_long_is_dropped(register, days, stays):
     former = name_of(Owner)
     register(Owner, audience="all")
     since = TODAY - KEPT - datetime.timedelta(days=days)
-    execute(f"COMMENT ON FUNCTION {former} IS 'disused since {since}'")
+    say(former, {**OWNERS, "disused": str(since)})
     migrate()
     assert (former in present()) == stays
 
 
 def test_what_is_wanted_again_is_kept():
     name = name_of(Owner)
-    execute(f"COMMENT ON FUNCTION {name} IS 'disused since 2020-01-01'")
+    say(name, {**OWNERS, "disused": "2020-01-01"})
     migrate()
-    assert present()[name] is None
+    assert present()[name] == OWNERS
 
 
 def test_what_belongs_to_another_role_is_left_alone(register):
@@ -114,7 +120,7 @@ def test_what_belongs_to_another_role_is_left_alone(register):
         execute("SET LOCAL ROLE migrator")
         migrate()
         execute("RESET ROLE")
-    assert present()[former] is None
+    assert present()[former] == OWNERS
     assert name_of(Owner) != former
 
 
@@ -146,3 +152,56 @@ def test_tables_that_only_python_records_have_none(register):
     before = present()
     recorder_upkeep.install(connection, [registry.get(Owner)])
     assert present().keys() == before.keys()
+
+
+@pytest.mark.parametrize("days", [0, 40], ids=["new", "old"])
+def test_what_another_program_has_registered_is_left_alone(unregister, days):
+    """Two projects may share a log, and neither knows what the other has registered."""
+    theirs = name_of(Owner)
+    since = str(TODAY - datetime.timedelta(days=days))
+    said = {**OWNERS, "disused": since} if days else OWNERS
+    say(theirs, said)
+    unregister(Owner)
+    migrate()
+    assert present()[theirs] == said
+
+
+def test_the_function_of_a_table_that_is_gone_is_dropped_in_time(unregister):
+    name = name_of(Owner)
+    say(name, {"table": "gone", "disused": "2020-01-01"})
+    unregister(Owner)
+    migrate()
+    assert name not in present()
+
+
+def test_what_somebody_else_has_said_of_it_is_respected(register):
+    former = name_of(Owner)
+    register(Owner, audience="all")
+    execute(f"COMMENT ON FUNCTION {former} IS 'Do not touch'")
+    migrate()
+    execute(f"COMMENT ON FUNCTION {former} IS '[1]'")
+    migrate()
+    assert former in present()
+
+
+def test_one_that_cannot_be_made_costs_no_other(caplog, register):
+    execute("CREATE ROLE nobody_special")
+    owners = name_of(Owner)
+    execute(f"ALTER FUNCTION {owners} OWNER TO nobody_special")
+    execute(f"ALTER FUNCTION {owners} SECURITY DEFINER")
+    stocks = name_of(Stock)
+    execute(f"DROP FUNCTION {stocks}")
+    execute("DROP FUNCTION sync_hub_json_1(jsonb)")
+    execute("CREATE ROLE migrator")
+    execute("GRANT CREATE ON SCHEMA public TO migrator")
+    execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO migrator")
+    names = ("float_1", "number_1", "interval_1")
+    for name in names:
+        execute(f"ALTER FUNCTION sync_hub_{name} OWNER TO migrator")
+    with transaction.atomic(), caplog.at_level(logging.WARNING):
+        execute("SET LOCAL ROLE migrator")
+        migrate()
+        execute("RESET ROLE")
+    assert "testapp_owner stays dearer" in caplog.text
+    assert stocks in present()
+    assert functions_are_current(connection)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import contextmanager
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
-from django.db import ProgrammingError, connection, models
+from django.db import ProgrammingError, connection, models, transaction
+from django.db.models.expressions import RawSQL
 from django.test.utils import isolate_apps
 
 from sync import recorder_upkeep, recorders, write_plans
-from sync.entry_sql import ORIGIN, returned_sql
+from sync.entry_sql import ORIGIN, WRITTEN, returned_sql
 from sync.models import SyncLog
 from sync.recorders import MAX_ARGUMENTS, PREFIX
 from sync.registry import registry
@@ -18,7 +21,7 @@ from sync.shape import shape_of
 from sync.write_plans import plan_for
 from tests.sync.observing import Statements, brief, insert, recorded, update
 from tests.sync.writes.table import on_conflict
-from tests.testapp.models import Everything, Owner, Stock
+from tests.testapp.models import Draft, Everything, Owner, Stock
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -57,12 +60,13 @@ def test_one_record_is_written_by_it_and_many_are_not():
         [sql] = statements_of(write)
         assert f".{PREFIX}" in sql
     for write in (
-        lambda: Stock.objects.bulk_create([Stock(sku=sku, warehouse="n") for sku in "ab"]),
+        lambda: Stock.objects.bulk_create(Stock(sku=uuid4().hex[:20]) for _ in "ab"),
         lambda: Stock.objects.update(quantity=3),
         lambda: Stock.objects.filter(pk__in=[1, 2]).delete(),
         lambda: Stock.objects.exclude(pk=1)._raw_delete("default"),
     ):
-        assert [sql for sql in statements_of(write) if PREFIX in sql] == []
+        assert not any(PREFIX in sql for sql in statements_of(write))
+        assert any(sql.startswith(f"WITH {WRITTEN} AS") for sql in statements_of(write))
 
 
 def test_an_upsert_of_one_record_says_what_it_did():
@@ -102,8 +106,14 @@ def test_a_registration_that_changed_does_without_until_the_next_migrate(registe
 
 @pytest.mark.parametrize(
     "change",
-    ["DROP FUNCTION {}", "REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC", "{replaced}"],
-    ids=["gone", "forbidden", "another's"],
+    [
+        "DROP FUNCTION {}",
+        "REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC",
+        "{replaced}",
+        "ALTER FUNCTION {} SET search_path = ''",
+        "ALTER FUNCTION {} SECURITY DEFINER",
+    ],
+    ids=["gone", "forbidden", "another's", "elsewhere", "with other rights"],
 )
 def test_a_function_that_is_not_there_for_this_role_is_not_called(change):
     recorder = recorder_of(Owner)
@@ -194,8 +204,9 @@ def test_a_column_may_be_called_anything(name, register):
 
 def test_a_table_of_more_columns_than_a_function_takes_does_without():
     def defined(number):
-        field = SimpleNamespace(column="a", db_type=lambda connection: "varchar(10)")
-        shape = SimpleNamespace(table="wide", fields=[field] * number)
+        field = SimpleNamespace(attname="a", column="a", db_type=lambda connection: "varchar(10)")
+        registration = SimpleNamespace(redact={})
+        shape = SimpleNamespace(table="wide", fields=[field] * number, registration=registration)
         return recorders.define(shape, connection, "public", "NULL AS sync_record_id")
 
     most = MAX_ARGUMENTS - 1 - len(ORIGIN)
@@ -226,3 +237,43 @@ def test_a_process_that_finds_it_gone_fails_once_and_then_does_without(transacti
         assert [entry.action for entry in entries] == ["delete"]
     finally:
         execute(recorder.statement)
+
+
+def test_a_function_that_fails_is_done_without(register):
+    """Whatever it is that the catalogue does not say of it."""
+    recorder = recorder_of(Owner)
+    with pytest.raises(ProgrammingError, match="nowhere"), transaction.atomic():
+        execute("CREATE SCHEMA nowhere")
+        plans = write_plans._plans_of(connection)
+        shape = shape_of(registry.get(Owner), Owner)
+        body = recorder.body.replace("sync_log", "nowhere.sync_log")
+        broken = dataclasses.replace(recorder, name=f"{PREFIX}broken", body=body)
+        execute(broken.statement)
+        plans[shape] = dataclasses.replace(plans[shape], recorder=broken)
+        Owner.objects.create(name="a")
+    assert write_plans._unusable == {broken}
+    assert recorder_of(Owner) == recorder
+
+
+def test_an_error_of_the_host_takes_no_function_away():
+    recorder = recorder_of(Owner)
+    with pytest.raises(ProgrammingError, match="no_such"), transaction.atomic():
+        Owner.objects.filter(pk=1).update(name=RawSQL("no_such_column", []))
+    assert recorder_of(Owner) == recorder
+    assert not write_plans._unusable
+
+
+def test_a_blanked_column_is_not_given_away(register):
+    register(Draft, fields=["title", "scratch"], redact=["scratch"])
+    recorder_upkeep.install(connection, registry)
+    assert '"scratch"' not in recorder_of(Draft).given
+    execute("CREATE ROLE nobody_special")
+    execute("GRANT INSERT, SELECT (record_id) ON sync_log TO nobody_special")
+    execute("GRANT INSERT, SELECT (id, heading) ON testapp_draft TO nobody_special")
+    with recorded() as entries:
+        execute("SET LOCAL ROLE nobody_special")
+        try:
+            draft = Draft.objects.create(title="a", scratch="secret")
+        finally:
+            execute("RESET ROLE")
+    assert entries[0].values == {"id": draft.pk, "title": "a", "scratch": None}

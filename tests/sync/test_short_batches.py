@@ -40,12 +40,10 @@ def looked(size=1000):
 
 
 def by_record(locked):
-    """Return the entries that precede each record's next, in their order, each once."""
+    """Return the entries that precede each record's next, in their order."""
     found = {}
     for table, record_id, *held in locked.holders:
-        rows = found.setdefault((table, record_id), [])
-        if held not in rows:
-            rows.append(held)
+        found.setdefault((table, record_id), []).append(held)
     return found
 
 
@@ -121,6 +119,14 @@ def test_more_than_a_few_are_left_to_be_read(size, waits):
     assert wanted.batch.large is not None or len(wanted.batch.entries) == waits
     publish()
     assert [entry.seq for entry in published()] == list(range(1, waits + 1))
+
+
+def test_a_database_that_was_flushed_meanwhile_is_an_error_with_a_name():
+    publish()
+    trips = short_trips.transaction_for(connection, is_short=True, savepoint=True)
+    LogHead.objects.all().delete()
+    with pytest.raises(LogHead.DoesNotExist), trips, log_maintenance():
+        lock_and_read("default", 10)
 
 
 def test_who_comes_second_finds_the_work_done(monkeypatch):

@@ -77,7 +77,11 @@ class Command(BaseCommand):
             for difference in verification.differences(bar.update):
                 if outcomes.total() < options["limit"]:
                     self._print(f"{label} {told(difference)}")
-                outcomes[self._outcome(verification, difference, options["repair"])] += 1
+                outcome = self._outcome(verification, difference, options["repair"])
+                outcomes[outcome] += 1
+                # What waits for a number is looked through for each record.
+                if outcome == REPAIRED and outcomes[REPAIRED] % conf().PUBLISH_BATCH == 0:
+                    publish(using)
         if outcomes[REPAIRED]:
             publish(using)
         self.stdout.write(summary(label, verification, outcomes[REPAIRED]))

@@ -74,6 +74,15 @@ def in_python(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def fresh_plans(settings: Any) -> Iterator[None]:
+    """Have the ORM capture, and ask the catalogue anew how, also after the test."""
+    settings.SYNC = settings.SYNC | {"CAPTURE": "orm"}
+    write_plans.forget()
+    yield
+    write_plans.forget()
+
+
+@pytest.fixture
 def spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the entry of one record written as those of many are, as it is where the database does
     not have the function that writes it."""

@@ -19,18 +19,14 @@ from sync.write_plans import plan_for
 from tests.sync.observing import recorded
 from tests.testapp.models import Owner, Stock
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.postgresql,
+    pytest.mark.usefixtures("fresh_plans"),
+]
 
 OWNERS = {"table": "testapp_owner"}
 TODAY = datetime.datetime.now(datetime.UTC).date()
-
-
-@pytest.fixture(autouse=True)
-def anew(settings):
-    settings.SYNC = {**settings.SYNC, "CAPTURE": "orm"}
-    write_plans.forget()
-    yield
-    write_plans.forget()
 
 
 def execute(sql):

@@ -23,15 +23,11 @@ from tests.sync.observing import Statements, brief, insert, recorded, update
 from tests.sync.writes.table import on_conflict
 from tests.testapp.models import Draft, Everything, Owner, Stock
 
-pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
-
-
-@pytest.fixture(autouse=True)
-def anew(settings):
-    settings.SYNC = {**settings.SYNC, "CAPTURE": "orm"}
-    write_plans.forget()
-    yield
-    write_plans.forget()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.postgresql,
+    pytest.mark.usefixtures("fresh_plans"),
+]
 
 
 def recorder_of(model):

@@ -124,7 +124,8 @@ class _Write:
         quote = self.compiler.connection.ops.quote_name
         columns = [quote(field.column) for field in requested]
         if recorder := self._recorder():
-            return f"{self.sql} RETURNING {', '.join(columns)}, {recorder.call(self.action)}"
+            returned = ", ".join((*columns, recorder.call(self.action)))
+            return f"{self.sql} RETURNING {returned}"
         if list(requested) == self.shape.key_fields and (kind := self.plan.kind_of_key):
             return f"{self._first()} {self._entries()} RETURNING record_id::{kind}"
         names = [f"sync_{place}" for place in range(len(requested))]

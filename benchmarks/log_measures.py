@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from django.db import connection
 
+from benchmarks import log_control
 from benchmarks import log_filling as filling
 from sync.cursor import Position
 from sync.history import differences
@@ -35,7 +36,9 @@ PRUNES: Final = 5
 PAGE, SNAPSHOT, HISTORY = "catch-up page", "snapshot, first page", "object history"
 PUBLISH, PUBLISH_CORE = "publish pass", "publish pass, core busy"
 PRUNE = "prune batch"
-MEASURES: Final = (PAGE, SNAPSHOT, HISTORY, PUBLISH, PUBLISH_CORE, PRUNE)
+CONTROL, CONTROL_CORE = "control, 10,000 rows", "control, core busy"
+JUDGED: Final = (PAGE, SNAPSHOT, HISTORY, PUBLISH, PUBLISH_CORE, PRUNE)
+MEASURES: Final = (*JUDGED, CONTROL, CONTROL_CORE)
 
 PASS_RATE, CORE_RATE = "publish pass, changes/s", "publish pass, changes per second of one core"
 BACKLOG_RATE = "backlog of 100,000, changes/s"
@@ -50,18 +53,23 @@ def measure(size: int) -> dict[str, float]:
     Reading comes in turns with publishing, so that a busy moment of the machine meets only some.
     """
     reads: dict[str, list[float]] = {name: [] for name in READING}
-    passes: list[Published] = []
+    passes: list[Busy] = []
+    controls: list[Busy] = []
+    log_control.fill(size)
     for run in range(1, PASSES + 1):
         for name, read in READING.items():
             reads[name] += times(READS, lambda turn, run=run, read=read: read(turn * run, size))
         with on_one_core():
             passes.append(publish_pass(PASS, size, run))
+            controls.append(busy(lambda run=run: log_control.replace(PASS, size, run)))
     pruned = prune_batches()
     with on_one_core():
         backlog = publish_pass(BACKLOG, size, PASSES + 1)
     found = {name: median(taken) for name, taken in reads.items()}
     found |= {PUBLISH: median(one.clock for one in passes), PRUNE: median(pruned)}
     found[PUBLISH_CORE] = median(one.core for one in passes)
+    found[CONTROL] = median(one.clock for one in controls)
+    found[CONTROL_CORE] = median(one.core for one in controls)
     found |= {PASS_RATE: PASS / found[PUBLISH], CORE_RATE: PASS / found[PUBLISH_CORE]}
     return found | {
         BACKLOG_RATE: BACKLOG / backlog.clock,
@@ -106,20 +114,26 @@ def object_history(run: int, size: int) -> None:
         differences(entry)
 
 
-def publish_pass(count: int, size: int, run: int) -> Published:
+def publish_pass(count: int, size: int, run: int) -> Busy:
     """Add changes that wait for a number, publish them all, and return how long that took."""
     filling.add_pending(count, size, run)
-    before, pids = head("default").seq, [os.getpid(), served_by()]
-    busy = sum(map(core_seconds, pids))
-    seconds = timed(publish)
-    busy = sum(map(core_seconds, pids)) - busy
+    before = head("default").seq
+    taken = busy(publish)
     numbered = head("default").seq - before
     if numbered != count:
         raise AssertionError(f"{numbered} of {count} changes were published")
-    return Published(seconds, busy or seconds)
+    return taken
 
 
-class Published(NamedTuple):
+def busy(act: Callable[[], Any]) -> Busy:
+    """Return how long something took."""
+    pids = [os.getpid(), served_by()]
+    before = sum(map(core_seconds, pids))
+    seconds = timed(act)
+    return Busy(seconds, sum(map(core_seconds, pids)) - before or seconds)
+
+
+class Busy(NamedTuple):
     """Seconds by the clock, and seconds for which a core was busy: with this process and with the
     one of PostgreSQL that serves it."""
 

@@ -48,6 +48,7 @@ CONCERNS = {
     "postgresql_only": {"postgresql"},
     "mariadb_only": {"mariadb"},
     "several_writers": {"postgresql", "mariadb"},
+    "without_returning": {"sqlite", "mariadb"},
     "installed_triggers": {"postgresql"},
 }
 """The databases that a test is about, by a fixture it asks for: elsewhere it is no test at all, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 import pytest_asyncio
@@ -134,12 +135,14 @@ async def test_a_user_that_cannot_be_read_now_is_asked_to_come_back(
 
 
 async def test_who_was_let_in_late_is_not_sent_away_after_it(running, token, settings, monkeypatch):
-    settings.REALTIME = {"AUTHENTICATION_TIMEOUT": 0.05}
+    settings.REALTIME = {"AUTHENTICATION_TIMEOUT": 3600}
+    loop = asyncio.get_running_loop()
     patient = Spoken(running)
     await patient.conversation.begin(cookies_count=False)
     await patient.say(Hello(token=token))
     stranger = Spoken(running)
     await stranger.conversation.begin(cookies_count=False)
+    monkeypatch.setattr(loop, "time", lambda: time.monotonic() + 3600)
     await stranger.until("goodbye")
     assert not patient.connection.transport.is_closing
     await patient.say(Ping())

@@ -52,8 +52,10 @@ _IN_ONE_TRIP: Final = _NUMBERED + _SHOW
 """What is superseded had its number before, so no row is in both. One text for any number of them;
 in their order, for neighbours lie on one page."""
 
-_MOVED: Final = "seq = %s, transaction = %s, published_at = %s"
-_MOVE: Final = f"UPDATE sync_log_head SET {_MOVED} WHERE id = {LogHead.SINGLETON}"
+_MOVE: Final = (
+    "UPDATE sync_log_head SET seq = %s, transaction = %s, published_at = %s"
+    f" WHERE id = {LogHead.SINGLETON}"
+)
 _AND_MOVE: Final = f"{_NUMBERED}, moved AS ({_MOVE}){_SHOW}"
 """Does the same, and moves the head."""
 

@@ -55,7 +55,9 @@ def plan_for(connection: Any, shape: Shape) -> Plan | None:
     Asked of the catalogue once a process. Outside `atomic` there is none while autocommit is off,
     for then nobody tells when the transaction ends.
     """
-    if connection.vendor != "postgresql" or not _commits(connection):
+    if connection.vendor != "postgresql" or not (
+        connection.in_atomic_block or connection.get_autocommit()
+    ):
         return None
     plans = _plans_of(connection)
     try:
@@ -64,15 +66,6 @@ def plan_for(connection: Any, shape: Shape) -> Plan | None:
         with _unnoticed(connection):
             plan = plans[shape] = _made(connection, shape)
         return plan
-
-
-def _commits(connection: Any) -> bool:
-    """Tell whether somebody tells when the transaction ends, or each statement is one. Django opens
-    a connection to say so, which takes ten times as long where one is open."""
-    if connection.in_atomic_block:
-        return True
-    is_open = connection.connection is not None
-    return bool(connection.autocommit if is_open else connection.get_autocommit())
 
 
 def forget() -> None:

@@ -12,7 +12,9 @@ import termios
 import pytest
 from django.core.management import CommandError, call_command
 
+from sync.management.commands import sync_verify
 from sync.models import SyncLog
+from sync.publishing import publish
 from sync.registry import registry
 from tests.support.environment import ROOT, child_environment
 from tests.sync.behind import (
@@ -70,6 +72,19 @@ class TestTheCommand:
         assert run("testapp.Stock") == [
             "testapp.Stock: 5 records in 1 ranges, of which 0 read again: no differences"
         ]
+
+    def test_what_it_repairs_does_not_pile_up(self, different, sync_settings, monkeypatch):
+        sync_settings(PUBLISH_BATCH=2)
+        waited = []
+
+        def counted(using):
+            waited.append(SyncLog.objects.pending().count())
+            return publish(using)
+
+        monkeypatch.setattr(sync_verify, "publish", counted)
+        run("testapp.Stock", repair=True)
+        assert len(waited) == 2
+        assert waited[-1] == 1
 
     def test_it_prints_as_many_as_wanted_and_counts_all(self, different):
         lines = run_and_find("testapp.Stock", limit=1)
